@@ -1,0 +1,109 @@
+"""The one clock. Nothing else in the project reads the time or sleeps.
+
+Real benches run on :class:`RealClock`. In-process benches run on a :class:`VirtualLoop`, an asyncio event loop
+whose time jumps to the next timer as soon as nothing is ready, so minutes of motor movement cost milliseconds and
+two runs of one seed see the same instants.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import time
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+__all__ = ["Clock", "LoopClock", "RealClock", "VirtualLoop", "cpu_seconds", "run_virtual", "wall_datetime"]
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Seconds since the start of the bench, as a float that never goes backwards."""
+
+    @property
+    def kind(self) -> str:
+        """``virtual`` or ``real``: stamped on every claim about time."""
+        ...
+
+    def now(self) -> float: ...
+
+    async def sleep_until(self, t: float) -> None: ...
+
+
+class LoopClock:
+    """Clock of the running event loop: virtual inside :func:`run_virtual`, otherwise see :class:`RealClock`."""
+
+    kind = "virtual"
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._start = self._loop.time()
+
+    def now(self) -> float:
+        return self._loop.time() - self._start
+
+    async def sleep_until(self, t: float) -> None:
+        await asyncio.sleep(max(0.0, t - self.now()))
+
+
+class RealClock:
+    """Monotonic real time, zero when the clock is made."""
+
+    kind = "real"
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def now(self) -> float:
+        return time.monotonic() - self._start
+
+    async def sleep_until(self, t: float) -> None:
+        await asyncio.sleep(max(0.0, t - self.now()))
+
+
+class _JumpingSelector(selectors.SelectSelector):
+    """Never waits: a wait of *timeout* seconds moves the virtual time instead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.virtual_s = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        if timeout is None:
+            raise RuntimeError("virtual clock: every task waits and no timer is set, so nothing can ever happen")
+        self.virtual_s += max(0.0, timeout)
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Event loop under virtual time. Real file descriptors are polled but never waited for."""
+
+    def __init__(self) -> None:
+        self._jumping = _JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        # Rounded to the microsecond: sums of floats must not make two equal schedules differ.
+        return round(self._jumping.virtual_s, 6)
+
+
+def run_virtual(main: Coroutine[Any, Any, T]) -> T:
+    """Run *main* to its end under virtual time and return its result."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(main)
+
+
+def wall_datetime() -> datetime:
+    """Date and time of day (UTC), for report headers only: never part of a history."""
+    return datetime.now(UTC)
+
+
+def cpu_seconds() -> float:
+    """CPU seconds of this process, for benchmarks."""
+    return time.process_time()
+

@@ -1,0 +1,1 @@
+"""Virtual cards: file system, security, applications and the bodies that carry them. Pure."""

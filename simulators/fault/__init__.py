@@ -1,0 +1,1 @@
+"""Faults by id, seeded; mutants: catalogued faulty devices that the suites must find."""
