@@ -1,0 +1,1 @@
+"""Conformance: clauses, checks, verdicts, evidence and the dossier."""

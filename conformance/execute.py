@@ -1,0 +1,136 @@
+"""Run one check, and judge it. :func:`judge` is pure: the same records give the same outcome, here and anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from conformance.model import Blame, Check, Finding, NoObservation, Outcome, Verdict, conclude
+from conformance.roles.card_reader import HandUnable, NotHome
+from conformance.roles.card_reader_view import ReaderView
+from conformance.roles.card_view import CardView
+from conformance.view import CheckView, segment
+from protocols.link.base import LinkClosed, LinkError, LinkTimeout
+from protocols.record import History, Record
+from protocols.wire.base import Label, WireError
+
+__all__ = ["execute", "judge", "view_of"]
+
+_VIEWS: dict[str, type[CheckView]] = {"card_reader": ReaderView, "card": CardView}
+
+
+class Tester(Protocol):
+    """What every role's tester has: where it writes, and what it was told."""
+
+    slot: str
+    history: History
+    facts: Any
+
+
+def view_of(device_class: str) -> type[CheckView]:
+    """The oracle's view for a device class."""
+    return _VIEWS[device_class]
+
+
+async def execute(check: Check, tester: Tester) -> Outcome:
+    """Run the stimulus between the two marks of the check, then judge from the history alone.
+
+    How a stimulus ended early is itself a record (kind ``check``, phase ``cut``), so that a judge elsewhere knows too.
+    """
+    history, slot = tester.history, tester.slot
+    history.append(slot, "-", "check", id=check.id, phase="begin", facts=tester.facts)
+    try:
+        await check.stimulus(tester)
+    except HandUnable as error:
+        history.append(slot, "-", "cut", why="hand", action=error.action, status=error.status)
+    except NotHome as error:
+        history.append(slot, "-", "cut", why="not_home", zh=error.why.zh, en=error.why.en)
+    except LinkTimeout as error:
+        history.append(slot, "-", "cut", why="silence", en=str(error))
+    except LinkClosed as error:
+        history.append(slot, "-", "cut", why="closed", en=str(error))
+    except LinkError as error:
+        history.append(slot, "-", "cut", why="link", en=str(error))
+    except Exception as error:  # the harness's own fault must become a verdict, not a lost run
+        history.append(slot, "-", "cut", why="harness", en=f"{type(error).__name__}: {error}")
+    history.append(slot, "-", "check", id=check.id, phase="end")
+    return judge(check, history.records, slot)
+
+
+def judge(check: Check, records: Sequence[Record], target: str) -> Outcome:
+    """The outcome of *check* on *target*, from the records alone. A check that left no records was not run."""
+    mine = segment(records, check.id, target)
+    if not mine:
+        return Outcome(check.id, target, Verdict.NOT_TESTED, cause=Label("未执行", "never run"))
+    first, last = mine[0].seq, mine[-1].seq
+    if mine[-1].note.get("phase") != "end":
+        cause = Label("执行中断", "the run was cut short inside this check")
+        return Outcome(check.id, target, Verdict.INCONCLUSIVE, (), Blame.HARNESS, cause, first, last)
+    view = view_of(check.device_class)(mine)
+    _ask_oracle(check, view)
+    cut = next((each for each in mine if each.kind == "cut"), None)
+    if cut is not None:
+        view.findings.append(_cut_finding(cut, view.findings))
+    verdict, blame = conclude(view.findings, _control_seen(check, view))
+    cause = _cause(verdict, view.findings)
+    return Outcome(check.id, target, verdict, tuple(view.findings), blame, cause, first, last)
+
+
+def _ask_oracle(check: Check, view: CheckView) -> None:
+    try:
+        check.oracle(view)
+    except NoObservation as error:
+        view.findings.append(_missing(error, view))
+    except WireError as error:
+        view.findings.append(
+            Finding("violation", Label(f"应答不符合格式：{error}", f"the answer breaks the format: {error}"))
+        )
+    except Exception as error:  # an oracle that breaks on odd bytes must not pass, and must not stop the run
+        what = f"{type(error).__name__}: {error}"
+        view.findings.append(
+            Finding("error", Label(f"判定程序出错：{what}", f"the oracle failed: {what}"), blame=Blame.HARNESS)
+        )
+
+
+def _missing(error: NoObservation, view: CheckView) -> Finding:
+    """A thing that the oracle wanted and the history lacks: the device's silence is its fault, anything else is not."""
+    silent = [each.seq for each in view.records if each.kind == "limit"]
+    if silent:
+        label = Label(f"设备在时限内没有应答（{error.what.zh}）", f"the device kept silent ({error.what.en})")
+        return Finding("violation", label, tuple(silent[-3:]))
+    return Finding("inconclusive", error.what, error.records, Blame.ENVIRONMENT)
+
+
+def _cut_finding(cut: Record, sofar: Sequence[Finding]) -> Finding:
+    why, text = str(cut.note["why"]), str(cut.note.get("en", ""))
+    at = (cut.seq,)
+    if why == "hand":
+        action, status = cut.note["action"], cut.note["status"]
+        label = Label(f"操作“{action}”未能完成（{status}）", f"the hand action {action!r} was not done ({status})")
+        return Finding("inconclusive", label, at, Blame.ENVIRONMENT)
+    if why == "not_home":
+        return Finding("inconclusive", Label(str(cut.note["zh"]), text), at, Blame.DEVICE)
+    if why == "silence":
+        return Finding("violation", Label(f"设备没有应答：{text}", f"the device kept silent: {text}"), at)
+    if why == "closed":
+        return Finding("inconclusive", Label(f"连接中断：{text}", f"the link went away: {text}"), at, Blame.ENVIRONMENT)
+    if why == "link":
+        return Finding("violation", Label(f"通信错误：{text}", f"communication error: {text}"), at)
+    return Finding("error", Label(f"测试程序出错：{text}", f"the harness failed: {text}"), at, Blame.HARNESS)
+
+
+def _control_seen(check: Check, view: CheckView) -> bool:
+    return not check.control or bool(view.steps(check.control))
+
+
+def _cause(verdict: Verdict, findings: Sequence[Finding]) -> Label | None:
+    if verdict is Verdict.PASS:
+        return None
+    wanted = {
+        Verdict.FAIL: "violation",
+        Verdict.ERROR: "error",
+        Verdict.INCONCLUSIVE: "inconclusive",
+        Verdict.NEEDS_REVIEW: "review",
+    }[verdict]
+    found = next((each.message for each in findings if each.kind == wanted), None)
+    return found or Label("没有观察到被测设备", "nothing of the device was observed")

@@ -1,0 +1,1 @@
+"""Roles under test: for each device class its tester (stimulus side) and its view (oracle side)."""

@@ -1,0 +1,1 @@
+"""The suites: one module a topic. A check is found by being here."""

@@ -1,0 +1,176 @@
+"""Driver of the card reader class: one set of calls over every dialect (spec/devices.md 4).
+
+:class:`ReaderPort` is the line: items with limits. :class:`CardReader` is the conversation: send, ACK, resend, ENQ,
+answer, acknowledge. A conformance suite uses the same two, and the port alone where it must break the rules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from protocols.clock import Clock
+from protocols.link.base import Link, LinkClosed, LinkError, LinkTimeout
+from protocols.wire.base import Control, Frame, Framing, Item, WireError
+from protocols.wire.card_reader import ERROR_LABELS, CardReaderDialect, Op, Place, Reply, Request
+
+__all__ = ["ACK", "ENQ", "EOT", "NAK", "CardReader", "NoReply", "ReaderPort", "ReaderRefused"]
+
+EOT, ENQ, ACK, NAK = 0x04, 0x05, 0x06, 0x15
+
+MAX_ITEMS_AN_EXCHANGE = 64
+"""A peer that babbles must not hold an exchange for ever."""
+
+
+class NoReply(LinkTimeout):
+    """The reader kept silent. ``stage`` is ``ack`` or ``reply``."""
+
+    def __init__(self, stage: str, waited_s: float) -> None:
+        super().__init__(f"no {stage} within {waited_s:g} s: check cable, power, speed and dialect")
+        self.stage, self.waited_s = stage, waited_s
+
+
+class ReaderRefused(LinkError):
+    """The reader answered with an error; ``reply`` is its answer."""
+
+    def __init__(self, request: Request, reply: Reply) -> None:
+        assert reply.error is not None
+        super().__init__(f"{request.op}: {ERROR_LABELS[reply.error].en} ({reply.code or '-'})")
+        self.request, self.reply = request, reply
+
+
+class ReaderPort:
+    """The line to a reader as items with limits. ``on_limit(stage, waited_s)`` hears of every limit that passed."""
+
+    def __init__(
+        self,
+        link: Link,
+        dialect: CardReaderDialect,
+        clock: Clock,
+        on_limit: Callable[[str, float], None] = lambda stage, waited_s: None,
+    ) -> None:
+        self.link, self.dialect, self.clock = link, dialect, clock
+        self._framing: Framing = dialect.framing()
+        self._items: list[Item] = []
+        self._on_limit = on_limit
+
+    async def send(self, raw: bytes) -> None:
+        await self.link.send(raw)
+
+    async def next_item(self, limit_s: float, stage: str = "reply") -> Item:
+        """The next frame, control byte or noise. Raises :class:`NoReply` after *limit_s*, LinkClosed when it is gone."""
+        until = self.clock.now() + limit_s
+        while not self._items:
+            now = self.clock.now()
+            if now >= until:
+                self._on_limit(stage, limit_s)
+                raise NoReply(stage, limit_s)
+            due = self._framing.deadline()
+            wait_s = until - now if due is None else min(until, max(due, now)) - now
+            try:
+                async with asyncio.timeout(max(wait_s, 0.0)):
+                    chunk = await self.link.receive()
+            except TimeoutError:
+                self._items += self._framing.expire(self.clock.now())
+                continue
+            self._items += self._framing.feed(chunk, self.clock.now())
+        return self._items.pop(0)
+
+    async def drain(self, quiet_s: float) -> list[Item]:
+        """Everything that still comes until the line has been quiet for *quiet_s*: bounded, never raises NoReply."""
+        seen: list[Item] = []
+        hear, self._on_limit = self._on_limit, lambda stage, waited_s: None
+        try:
+            while len(seen) < MAX_ITEMS_AN_EXCHANGE:
+                seen.append(await self.next_item(quiet_s))
+        except NoReply:
+            pass
+        finally:
+            self._on_limit = hear
+        return seen
+
+
+class CardReader:
+    """A card reader, whatever its dialect. Every call ends: by answer, by :class:`NoReply`, or by LinkClosed."""
+
+    def __init__(self, port: ReaderPort) -> None:
+        self.port = port
+        self.dialect = port.dialect
+
+    async def request(self, request: Request, reply_limit_s: float | None = None) -> Reply:
+        """One whole exchange. A refusal is a normal reply here: see :meth:`demand` for calls that must succeed."""
+        text = self.dialect.encode_request(request)
+        return await self.exchange(text, reply_limit_s)
+
+    async def demand(self, request: Request, reply_limit_s: float | None = None) -> Reply:
+        """Like :meth:`request`, but raises :class:`ReaderRefused` when the reader answers with an error."""
+        reply = await self.request(request, reply_limit_s)
+        if not reply.ok:
+            raise ReaderRefused(request, reply)
+        return reply
+
+    async def exchange(self, text: bytes, reply_limit_s: float | None = None) -> Reply:
+        """Send *text* and take part in the flow of the dialect until its answer is here."""
+        rules = self.dialect.rules
+        await self._deliver(self.port.dialect.framing().wrap(text))
+        if rules.enq:
+            await self.port.send(bytes((ENQ,)))
+        until = self.port.clock.now() + (reply_limit_s or rules.timing.reply_s)
+        for _ in range(MAX_ITEMS_AN_EXCHANGE):
+            item = await self.port.next_item(max(until - self.port.clock.now(), 0.0))
+            if isinstance(item, Frame):
+                if rules.host_ack:
+                    await self.port.send(bytes((ACK,)))
+                if not self.dialect.answers(text, item.text):
+                    continue  # a stale answer to an earlier command: acknowledged and dropped
+                try:
+                    return self.dialect.decode_reply(item.text)[1]
+                except WireError as error:
+                    raise LinkError(f"the reader's answer does not follow its dialect: {error}") from error
+            if not isinstance(item, Control) and rules.host_ack:
+                await self.port.send(bytes((NAK,)))
+        raise NoReply("reply", reply_limit_s or rules.timing.reply_s)
+
+    async def _deliver(self, frame: bytes) -> None:
+        timing = self.dialect.rules.timing
+        for attempt in range(timing.resends + 1):
+            await self.port.send(frame)
+            try:
+                if await self._acknowledged(timing.ack_s):
+                    return
+            except NoReply:
+                if attempt == timing.resends:
+                    raise
+        raise NoReply("ack", timing.ack_s)
+
+    async def _acknowledged(self, limit_s: float) -> bool:
+        """True on ACK, False on NAK; everything else before them is left over from earlier and dropped."""
+        until = self.port.clock.now() + limit_s
+        for _ in range(MAX_ITEMS_AN_EXCHANGE):
+            item = await self.port.next_item(max(until - self.port.clock.now(), 0.0), "ack")
+            if isinstance(item, Control) and item.byte in (ACK, NAK):
+                return item.byte == ACK
+        raise NoReply("ack", limit_s)
+
+    # The calls a kiosk makes.
+
+    async def initialise(self, place: Place = Place.STAY) -> Reply:
+        return await self.demand(Request(Op.INITIALISE, place=place))
+
+    async def status(self) -> Reply:
+        return await self.demand(Request(Op.STATUS))
+
+    async def entry(self, enabled: bool) -> Reply:
+        return await self.demand(Request(Op.ENTRY, enabled=enabled))
+
+    async def move(self, place: Place) -> Reply:
+        return await self.demand(Request(Op.MOVE, place=place))
+
+    async def select_socket(self, number: int) -> Reply:
+        return await self.demand(Request(Op.SOCKET, socket=number))
+
+    async def aclose(self) -> None:
+        try:
+            await self.port.link.aclose()
+        except LinkClosed:
+            pass

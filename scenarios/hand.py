@@ -1,0 +1,175 @@
+"""The citizen's or tester's hand: a role of its own. Inserts a card, takes it, cuts the power.
+
+Each request has a stable prompt id and is answered by the simulator, by a person (TUI or CLI), or by a program named
+in the bench file that gets one line per action on its standard input and need not answer.
+The vocabulary is described in docs/hand.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from protocols.wire.base import Label
+
+__all__ = ["PROGRAM_ACTIONS", "Hand", "HandError", "PersonHand", "ProgramHand", "SimulatorHand", "action_label"]
+
+PROGRAM_ACTIONS = frozenset({"insert", "remove", "poweroff", "poweron", "jam", "short-circuit"})
+"""What a program is taken to understand unless its bench file lists more."""
+
+_ACTIONS: dict[str, Label] = {
+    "insert": Label("请将 {0} 插入读卡器", "insert {0} into the reader"),
+    "remove": Label("请取走卡口的卡", "take the card from the mouth"),
+    "pull": Label("请在卡移动时将卡拔出", "pull the card out while it moves"),
+    "poweroff": Label("请切断设备电源", "switch the device off"),
+    "poweron": Label("请接通设备电源", "switch the device on"),
+    "jam": Label("请使卡在下一次移动时卡住", "make the card jam at its next movement"),
+    "clear-jam": Label("请清除卡堵塞", "clear the jam"),
+    "short-circuit": Label("请插入触点短路的测试卡", "insert the test card with shorted contacts"),
+    "bin-full": Label("请将回收箱置为满", "make the retain bin full"),
+    "bin-empty": Label("请清空回收箱", "empty the retain bin"),
+    "tear": Label("请在写卡过程中断电", "cut the power while the card writes"),
+}
+
+
+def action_label(action: str) -> Label:
+    """What a person is asked to do, in both languages."""
+    word, _, rest = action.partition(" ")
+    found = _ACTIONS.get(word, Label("请执行：{0}", "do: {0}"))
+    shown = rest or word
+    return Label(found.zh.format(shown), found.en.format(shown))
+
+
+class HandError(Exception):
+    """The hand cannot be brought up; the text says what to do."""
+
+
+class Hand(Protocol):
+    """See ``act``: ``done``, ``unanswered``, ``unsupported`` or ``timeout``."""
+
+    actions: frozenset[str]
+    patience_s: float
+
+    async def act(self, action: str, prompt: str) -> str: ...
+
+    async def aclose(self) -> None: ...
+
+
+class SimulatorHand:
+    """The hand of a simulated device: *apply* does the action at once, or raises ValueError for an unknown one."""
+
+    patience_s = 5.0
+
+    def __init__(self, apply: Callable[[str], Awaitable[None]], actions: Iterable[str]) -> None:
+        self._apply = apply
+        self.actions = frozenset(actions)
+
+    async def act(self, action: str, prompt: str) -> str:
+        if action.partition(" ")[0] not in self.actions:
+            return "unsupported"
+        try:
+            await self._apply(action)
+        except ValueError:
+            return "unsupported"
+        return "done"
+
+    async def aclose(self) -> None:
+        return None
+
+
+class PersonHand:
+    """A person answers. *ask* shows the prompt (id, action, text) and gives True when done, False when impossible."""
+
+    def __init__(
+        self, ask: Callable[[str, str, Label], Awaitable[bool]], patience_s: float = 60.0
+    ) -> None:
+        self._ask, self.patience_s = ask, patience_s
+        self.actions = frozenset(_ACTIONS)
+
+    async def act(self, action: str, prompt: str) -> str:
+        try:
+            async with asyncio.timeout(self.patience_s):
+                done = await self._ask(prompt, action, action_label(action))
+        except TimeoutError:
+            return "timeout"
+        return "done" if done else "unsupported"
+
+    async def aclose(self) -> None:
+        return None
+
+
+class ProgramHand:
+    """A program does it: a robot, a relay board, somebody else's simulator. One line an action on its standard input.
+
+    It may answer each line with ``ok`` or ``unsupported`` on its standard output; silence is ``unanswered`` and the
+    harness watches the device instead.
+    """
+
+    ANSWER_WAIT_S = 0.3
+
+    def __init__(self, process: asyncio.subprocess.Process, actions: Iterable[str], patience_s: float) -> None:
+        self._process, self.patience_s = process, patience_s
+        self.actions = frozenset(actions)
+        self._mute = False
+
+    @staticmethod
+    async def start(
+        command: Sequence[str], folder: Path, actions: Iterable[str] = PROGRAM_ACTIONS, patience_s: float = 10.0
+    ) -> ProgramHand:
+        """Start *command* in *folder*. Raises :class:`HandError` when it cannot be started."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                cwd=folder,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise HandError(f"hand program {command[0]!r} cannot be started: {error}") from error
+        return ProgramHand(process, actions, patience_s)
+
+    async def act(self, action: str, prompt: str) -> str:
+        if action.partition(" ")[0] not in self.actions:
+            return "unsupported"
+        if self._process.stdin is None or self._process.returncode is not None:
+            return "timeout"
+        try:
+            self._process.stdin.write(action.encode() + b"\n")
+            await self._process.stdin.drain()
+        except (BrokenPipeError, ConnectionResetError):
+            return "timeout"
+        return await self._answer()
+
+    async def _answer(self) -> str:
+        if self._mute or self._process.stdout is None:
+            return "unanswered"
+        try:
+            async with asyncio.timeout(self.ANSWER_WAIT_S):
+                line = (await self._process.stdout.readline()).decode(errors="replace").strip().lower()
+        except TimeoutError:
+            self._mute = True  # it need not answer: from now on only the device is watched
+            return "unanswered"
+        except ValueError:
+            return "unanswered"
+        return {"ok": "done", "done": "done", "unsupported": "unsupported"}.get(line, "unanswered")
+
+    async def aclose(self) -> None:
+        """End the program and everything that it started."""
+        if self._process.returncode is not None:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self._process.pid, number)
+            except ProcessLookupError:
+                pass
+            try:
+                async with asyncio.timeout(2.0):
+                    await self._process.wait()
+                return
+            except TimeoutError:
+                continue

@@ -1,0 +1,211 @@
+"""Models of the files people write: bench, plan, waiver. Strict: unknown keys are errors (scenarios/strict_yaml.py)."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from protocols.link.base import LinkError, LinkUrl
+from scenarios.hand import PROGRAM_ACTIONS
+from scenarios.strict_yaml import load_model
+
+__all__ = ["Bench", "HandSpec", "Laboratory", "Plan", "Slot", "Text", "Waiver", "load_bench", "load_plan"]
+
+MAX_SLOTS = 16
+"""As many readers as one pcscd serves (measured: 16)."""
+
+DEVICE_CLASSES = ("card_reader", "card")
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors; values are not changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Text(Strict):
+    """A text in both languages. A plain string stands for both."""
+
+    zh: str
+    en: str
+
+
+def _as_text(value: Any) -> Any:
+    return {"zh": value, "en": value} if isinstance(value, str) else value
+
+
+def _as_hand(value: Any) -> Any:
+    return {"by": value} if isinstance(value, str) else value
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+BothTexts = Annotated[Text, BeforeValidator(_as_text)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+
+
+class HandSpec(Strict):
+    """Who answers the prompts of a slot. ``program`` is a command line, relative to the bench file's folder."""
+
+    by: Literal["simulator", "person", "program"] = "simulator"
+    program: tuple[str, ...] = ()
+    actions: tuple[str, ...] = tuple(sorted(PROGRAM_ACTIONS))
+    patience_s: float = Field(default=10.0, gt=0, le=600)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _program_means_program(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "program" in value and "by" not in value:
+            program = value["program"]
+            return {**value, "by": "program", "program": program.split() if isinstance(program, str) else program}
+        return value
+
+    @model_validator(mode="after")
+    def _has_a_program(self) -> HandSpec:
+        if (self.by == "program") != bool(self.program):
+            raise ValueError("by: program needs `program: [command, argument, ...]`, and only then")
+        return self
+
+
+class Slot(Strict):
+    """One place on the bench: a device class, where it stands (``link``), and who handles it.
+
+    ``image`` names a simulated card; a card slot without one is a foreign card that connects by itself, or that
+    ``program`` starts (``{host}`` and ``{port}`` are filled in). ``fault`` builds the simulator as a catalogued mutant.
+    """
+
+    device_class: Literal["card_reader", "card"] = Field(alias="class")
+    link: str
+    dialect: str = ""
+    image: str = ""
+    program: tuple[str, ...] = ()
+    hand: Annotated[HandSpec, BeforeValidator(_as_hand)] = HandSpec()
+    timing: Literal["default", "brisk"] = "default"
+    mode: Literal["strict", "realistic", "hostile"] = "strict"
+    readings: dict[str, Any] = Field(default_factory=dict[str, Any])
+    options: dict[str, Any] = Field(default_factory=dict[str, Any])
+    fault: str = ""
+
+    @field_validator("link")
+    @classmethod
+    def _link_is_known(cls, value: str) -> str:
+        try:
+            LinkUrl.parse(value)
+        except LinkError as error:
+            raise ValueError(str(error)) from error
+        return value
+
+    @model_validator(mode="after")
+    def _fits_its_class(self) -> Slot:
+        if self.device_class == "card_reader" and not self.dialect:
+            raise ValueError("a card_reader slot needs `dialect: crt591` or `dialect: crt310`")
+        return self
+
+    @property
+    def scheme(self) -> str:
+        return LinkUrl.parse(self.link).scheme
+
+    @property
+    def simulated(self) -> bool:
+        """True where the device itself is ours."""
+        return self.scheme in ("sim", "pty") or (self.scheme == "vpcd" and bool(self.image))
+
+
+class Bench(Strict):
+    """A bench: slots, links, and which role is under test."""
+
+    bench: str = Field(min_length=1, max_length=64)
+    title: BothTexts | None = None
+    under_test: Names
+    slots: dict[str, Slot] = Field(min_length=1, max_length=MAX_SLOTS)
+    clock: Literal["real", "virtual"] = "real"
+    seed: int = Field(default=1, ge=0, le=2**32 - 1)
+    folder: Path = Field(default=Path("."), exclude=True)
+
+    @field_validator("under_test")
+    @classmethod
+    def _roles_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for role in value:
+            if role.removeprefix("device.") not in DEVICE_CLASSES:
+                known = ", ".join(f"device.{each}" for each in DEVICE_CLASSES)
+                raise ValueError(f"unknown role {role!r}; this version tests: {known}")
+        return value
+
+    @model_validator(mode="after")
+    def _virtual_means_in_process(self) -> Bench:
+        outside = [name for name, slot in self.slots.items() if slot.scheme != "sim"]
+        if self.clock == "virtual" and outside:
+            raise ValueError(f"clock: virtual allows only sim:// links; slot {outside[0]!r} has another")
+        return self
+
+    def targets(self) -> tuple[str, ...]:
+        """Names of the slots under test, in the order of the file."""
+        classes = {role.removeprefix("device.") for role in self.under_test}
+        return tuple(name for name, slot in self.slots.items() if slot.device_class in classes)
+
+    @property
+    def bench_class(self) -> str:
+        """``in_process``, ``simulated_real_stack`` or ``real_device``: stamped on every claim."""
+        mine = [self.slots[name] for name in self.targets()]
+        if all(slot.scheme == "sim" for slot in mine):
+            return "in_process"
+        return "simulated_real_stack" if all(slot.simulated for slot in mine) else "real_device"
+
+
+class Waiver(Strict):
+    """A fail that somebody has accepted, until a day. A waiver that is not needed, or is past its day, fails the run."""
+
+    check: str
+    target: str = ""
+    owner: str = Field(min_length=1)
+    expires: date
+    reason: BothTexts
+
+
+class Laboratory(Strict):
+    """The fields that ISO/IEC 17025 7.8.2 wants in a report and only the laboratory knows."""
+
+    name: str = "（未填写 / not given）"
+    address: str = "（未填写 / not given）"
+    customer: str = "（未填写 / not given）"
+    item: str = "（未填写 / not given）"
+    received: date | None = None
+    authorised_by: str = "（未填写 / not given）"
+
+
+class Plan(Strict):
+    """One run: bench, what is selected, what the supplier declares (PICS), the parameters of this bench (PIXIT)."""
+
+    plan: str = Field(min_length=1, max_length=64)
+    title: BothTexts | None = None
+    bench: Bench | str
+    profile: str
+    select: Names = ("all",)
+    exclude: Names = ()
+    pics: dict[str, dict[str, bool | int | str | None]] = Field(default_factory=dict[str, Any])
+    pixit: dict[str, dict[str, Any]] = Field(default_factory=dict[str, Any])
+    waivers: tuple[Waiver, ...] = ()
+    damage_budget: dict[str, int] = Field(default_factory=dict[str, int])
+    story: tuple[str, ...] = ()
+    seed: int = Field(default=1, ge=0, le=2**32 - 1)
+    laboratory: Laboratory = Laboratory()
+    folder: Path = Field(default=Path("."), exclude=True)
+
+
+def load_bench(path: Path) -> Bench:
+    """Read a bench file. Raises :class:`scenarios.strict_yaml.FileError`."""
+    return load_model(path, Bench).model_copy(update={"folder": path.resolve().parent})
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan file, and the bench file that it names. Raises :class:`scenarios.strict_yaml.FileError`."""
+    plan = load_model(path, Plan)
+    folder = path.resolve().parent
+    bench = plan.bench
+    bench = load_bench(folder / bench) if isinstance(bench, str) else bench.model_copy(update={"folder": folder})
+    return plan.model_copy(update={"folder": folder, "bench": bench})

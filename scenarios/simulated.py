@@ -1,0 +1,121 @@
+"""Slots whose device is simulated in this process: the pure device, its host, and the hand that reaches it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from protocols.clock import Clock
+from protocols.link.base import CardPort, Link, LinkClosed, LinkTimeout
+from protocols.link.memory import memory_pair
+from scenarios.hand import SimulatorHand
+from simulators.card.base import Card, PowerLost
+from simulators.card.bodies import make_body
+from simulators.card.psam import build_psam
+from simulators.card.social_security import build_card
+from simulators.device.base import Device, Physical
+from simulators.device.card_reader import build_reader, hand_words
+from simulators.host import DeviceHost
+
+__all__ = ["CARD_ACTIONS", "InProcessCardPort", "SimulatedCardSlot", "SimulatedReaderSlot", "reader_actions"]
+
+CARD_ACTIONS = frozenset({"remove", "insert", "tear"})
+
+
+def reader_actions() -> frozenset[str]:
+    """First words of everything that can be done to a simulated reader."""
+    return frozenset(hand_words())
+
+
+class SimulatedReaderSlot:
+    """A simulated reader behind a memory link. ``open_line`` may be called again: the old line is dropped."""
+
+    def __init__(
+        self, dialect: str, clock: Clock, *, make: Callable[..., Device] | None = None, seed: int = 1, **options: Any
+    ) -> None:
+        self._clock, self._seed = clock, seed
+        options.setdefault("sam_cards", {n: build_psam(seed=seed * 100 + n) for n in (1, 2, 3, 4)})
+        self.device = (make or build_reader)(dialect=dialect, seed=seed, **options)
+        self._host: DeviceHost | None = None
+        self.hand = SimulatorHand(self.apply, reader_actions())
+
+    async def open_line(self) -> Link:
+        if self._host is not None:
+            await self._host.aclose()
+        near, far = memory_pair()
+        self._host = DeviceHost(self.device, far, self._clock)
+        return near
+
+    async def apply(self, action: str) -> None:
+        """Do *action* (``insert 3.0``, ``remove``, ...). Raises ValueError for one that the device does not know."""
+        word, _, argument = action.partition(" ")
+        body = make_body(argument or "3.0", seed=self._seed) if word == "insert" else None
+        event = Physical(word, body)
+        if self._host is not None:
+            self._host.apply(event)
+        else:
+            self.device.apply(event, self._clock.now())
+
+    async def aclose(self) -> None:
+        if self._host is not None:
+            await self._host.aclose()
+            self._host = None
+
+
+class InProcessCardPort:
+    """A :class:`CardPort` straight onto a card object. A silent card is a time-out, a torn one has gone away."""
+
+    def __init__(self, card: Card) -> None:
+        self.card = card
+        self.present = True
+
+    async def power_on(self, warm: bool = False) -> bytes:
+        if not self.present:
+            raise LinkClosed("no card in the slot")
+        atr = self.card.reset() if warm else self.card.power_on()
+        if not atr:
+            raise LinkTimeout("no answer to reset")
+        return atr
+
+    async def power_off(self) -> None:
+        self.card.power_off()
+
+    async def transmit(self, apdu: bytes) -> bytes:
+        if not self.present:
+            raise LinkClosed("no card in the slot")
+        try:
+            answer = self.card.transmit(apdu)
+        except PowerLost as error:
+            self.card.power_off()
+            raise LinkTimeout("the card lost its supply in the middle of the command") from error
+        if not answer:
+            raise LinkTimeout("the card kept silent")
+        return answer
+
+    async def aclose(self) -> None:
+        self.card.power_off()
+
+
+class SimulatedCardSlot:
+    """A simulated card, in process. ``tear n`` makes its n-th write from now lose the supply."""
+
+    def __init__(
+        self, generation: str, *, make: Callable[..., Any] | None = None, seed: int = 1, **options: Any
+    ) -> None:
+        self.card = (make or build_card)(generation=generation, seed=seed, **options)
+        self._port = InProcessCardPort(self.card)
+        self.port: CardPort = self._port
+        self.hand = SimulatorHand(self.apply, CARD_ACTIONS)
+
+    async def apply(self, action: str) -> None:
+        """Do *action*. Raises ValueError for one that is not of :data:`CARD_ACTIONS`."""
+        word, _, argument = action.partition(" ")
+        if word == "remove":
+            self.card.power_off()
+            self._port.present = False
+        elif word == "insert":
+            self._port.present = True
+        elif word == "tear" and hasattr(self.card, "tear_after"):
+            self.card.tear_after(int(argument or "1"))
+        else:
+            raise ValueError(f"unknown action {action!r}")
