@@ -150,11 +150,11 @@ class Bench(Strict):
 
     @property
     def bench_class(self) -> str:
-        """``in_process``, ``simulated_real_stack`` or ``real_device``: stamped on every claim."""
+        """``in_process``, ``simulated`` or ``real_device``: stamped on every claim."""
         mine = [self.slots[name] for name in self.targets()]
         if all(slot.scheme == "sim" for slot in mine):
             return "in_process"
-        return "simulated_real_stack" if all(slot.simulated for slot in mine) else "real_device"
+        return "simulated" if all(slot.simulated for slot in mine) else "real_device"
 
 
 class Waiver(Strict):
@@ -168,14 +168,27 @@ class Waiver(Strict):
 
 
 class Laboratory(Strict):
-    """The fields that ISO/IEC 17025 7.8.2 wants in a report and only the laboratory knows."""
+    """The fields that ISO/IEC 17025 7.8 wants in a report and only the laboratory knows; empty means not given."""
 
-    name: str = "（未填写 / not given）"
-    address: str = "（未填写 / not given）"
-    customer: str = "（未填写 / not given）"
-    item: str = "（未填写 / not given）"
-    received: date | None = None
-    authorised_by: str = "（未填写 / not given）"
+    laboratory_name: str = ""
+    laboratory_address: str = ""
+    location: str = ""
+    customer: str = ""
+    customer_contact: str = ""
+    method: str = ""
+    item: str = ""
+    item_condition: str = ""
+    received_on: str = ""
+    tested_on: str = ""
+    issued_on: str = ""
+    sampling: str = ""
+    deviations: str = ""
+    authorised_by: str = ""
+    external_results: str = ""
+    customer_supplied: str = ""
+    test_conditions: str = ""
+    uncertainty: str = ""
+    decision_rule: str = ""
 
 
 class Plan(Strict):

@@ -5,21 +5,51 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from simulators.card.bodies import make_body
+from simulators.card.psam import build_psam
+from simulators.card.social_security import build_card
+
 from protocols.clock import Clock
 from protocols.link.base import CardPort, Link, LinkClosed, LinkTimeout
 from protocols.link.memory import memory_pair
 from scenarios.hand import SimulatorHand
 from simulators.card.base import Card, PowerLost
-from simulators.card.bodies import make_body
-from simulators.card.psam import build_psam
-from simulators.card.social_security import build_card
 from simulators.device.base import Device, Physical
 from simulators.device.card_reader import build_reader, hand_words
 from simulators.host import DeviceHost
 
-__all__ = ["CARD_ACTIONS", "InProcessCardPort", "SimulatedCardSlot", "SimulatedReaderSlot", "reader_actions"]
+__all__ = [
+    "CARD_ACTIONS",
+    "InProcessCardPort",
+    "SimulatedCardSlot",
+    "SimulatedReaderSlot",
+    "apply_to_card",
+    "apply_to_reader",
+    "reader_actions",
+]
 
 CARD_ACTIONS = frozenset({"remove", "insert", "tear"})
+
+
+def apply_to_reader(action: str, apply: Callable[[Physical], None], seed: int) -> None:
+    """Turn the hand's words into a physical event. Raises ValueError for words that the device does not know."""
+    word, _, argument = action.partition(" ")
+    body = make_body(argument or "3.0", seed=seed) if word == "insert" else None
+    apply(Physical(word, body))
+
+
+def apply_to_card(action: str, card: Any, port: InProcessCardPort) -> None:
+    """Do one of :data:`CARD_ACTIONS` to a card in process. Raises ValueError for any other."""
+    word, _, argument = action.partition(" ")
+    if word == "remove":
+        card.power_off()
+        port.present = False
+    elif word == "insert":
+        port.present = True
+    elif word == "tear" and hasattr(card, "tear_after"):
+        card.tear_after(int(argument or "1"))
+    else:
+        raise ValueError(f"unknown action {action!r}")
 
 
 def reader_actions() -> frozenset[str]:
@@ -44,17 +74,15 @@ class SimulatedReaderSlot:
             await self._host.aclose()
         near, far = memory_pair()
         self._host = DeviceHost(self.device, far, self._clock)
+        self._host.start()
         return near
 
     async def apply(self, action: str) -> None:
         """Do *action* (``insert 3.0``, ``remove``, ...). Raises ValueError for one that the device does not know."""
-        word, _, argument = action.partition(" ")
-        body = make_body(argument or "3.0", seed=self._seed) if word == "insert" else None
-        event = Physical(word, body)
-        if self._host is not None:
-            self._host.apply(event)
-        else:
-            self.device.apply(event, self._clock.now())
+        host, device = self._host, self.device
+        apply_to_reader(
+            action, host.apply if host else lambda event: device.apply(event, self._clock.now()), self._seed
+        )
 
     async def aclose(self) -> None:
         if self._host is not None:
@@ -109,13 +137,4 @@ class SimulatedCardSlot:
 
     async def apply(self, action: str) -> None:
         """Do *action*. Raises ValueError for one that is not of :data:`CARD_ACTIONS`."""
-        word, _, argument = action.partition(" ")
-        if word == "remove":
-            self.card.power_off()
-            self._port.present = False
-        elif word == "insert":
-            self._port.present = True
-        elif word == "tear" and hasattr(self.card, "tear_after"):
-            self.card.tear_after(int(argument or "1"))
-        else:
-            raise ValueError(f"unknown action {action!r}")
+        apply_to_card(action, self.card, self._port)

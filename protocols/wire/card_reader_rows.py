@@ -1,12 +1,12 @@
 """What the command table of a card reader dialect is made of: rows that read like the table in the document.
 
-One row ties the bytes CM and PM to the neutral words that they mean, and says what the data of command and answer are, so
-the codec and the labelled tree are both driven by the table.
+One row ties the bytes CM and PM to the neutral words that they mean, and says what the data of
+command and answer are, so the codec and the labelled tree are both driven by the table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -14,8 +14,28 @@ from protocols.wire.apdu import command_tree, response_tree
 from protocols.wire.base import Label, Node, Privacy, WireError
 from protocols.wire.card_reader import Op, Place, Request
 
-__all__ = ["APDU", "ATR", "EMPTY", "LETTER", "OPTION", "RAW", "SENSORS", "SOCKET", "TEXT", "Part", "Row", "Rows"]
-__all__ += ["data_node", "field_node", "refused_node", "titled"]
+__all__ = [
+    "APDU",
+    "ATR",
+    "EMPTY",
+    "LETTER",
+    "OPTION",
+    "POSITION",
+    "RAW",
+    "SENSORS",
+    "SOCKET",
+    "TEXT",
+    "TRACKS",
+    "UNKNOWN_COMMAND",
+    "Part",
+    "Row",
+    "Rows",
+    "data_node",
+    "field_node",
+    "group",
+    "refused_node",
+    "titled",
+]
 
 
 class Part(Enum):
@@ -30,17 +50,21 @@ class Part(Enum):
     OPTION = auto()
     SOCKET = auto()
     LETTER = auto()
+    POSITION = auto()
+    TRACKS = auto()
 
 
 RAW, EMPTY, TEXT, SENSORS, APDU = Part.RAW, Part.EMPTY, Part.TEXT, Part.SENSORS, Part.APDU
 ATR, OPTION, SOCKET, LETTER = Part.ATR, Part.OPTION, Part.SOCKET, Part.LETTER
+POSITION, TRACKS = Part.POSITION, Part.TRACKS
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """``CM PM`` means *means*. ``pm`` None: any PM, which then travels in ``Request.pm``.
 
-    ``sends`` and ``returns`` say what the data of the command and of the answer are.
+    ``sends`` and ``returns`` say what the data of the command and of the answer are; ``default`` is the data that an
+    empty ``Request.data`` stands for.
     """
 
     cm: int
@@ -49,6 +73,14 @@ class Row:
     label: Label
     sends: Part = RAW
     returns: Part = RAW
+    default: bytes = b""
+
+
+def group(
+    cm: int, sends: Part, returns: Part, *rows: tuple[int | None, Request, str, str], default: bytes = b""
+) -> tuple[Row, ...]:
+    """Rows of one CM whose data have the same form: PM, meaning, Chinese and English name of each."""
+    return tuple(Row(cm, pm, means, Label(zh, en), sends, returns, default) for pm, means, zh, en in rows)
 
 
 _Key = tuple[Op, Place | None, bool | None, bool, int, bool]
@@ -75,7 +107,7 @@ class Rows:
         self._by_key = {_key(row.means): row for row in reversed(self._rows)}
         self._commands = frozenset(row.cm for row in self._rows)
 
-    def __iter__(self) -> Iterable[Row]:
+    def __iter__(self) -> Iterator[Row]:
         return iter(self._rows)
 
     def of_bytes(self, cm: int, pm: int) -> Row | None:
@@ -98,6 +130,9 @@ class Rows:
         if row is None:
             raise WireError(f"{dialect} cannot say {request}")
         return row
+
+
+UNKNOWN_COMMAND = Label("未定义的命令", "unknown command")
 
 
 def titled(zh: str, en: str, what: Label) -> Label:

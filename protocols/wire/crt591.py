@@ -1,15 +1,17 @@
 """CRT-591 and the F2/BCC family: TEXT is ``43 CM PM data`` one way, ``50`` (done) or ``4E`` (failed) the other.
 
-Source: spec/devices.md 4.1; its tables are in ``crt591_tables.py``. Times: no ACK in 300 ms means resend (4.1), answer in
-20 s (4.3), resynchronisation after 100 ms and three resends (open-readings.md). The negative head is sent as 4E and
+Source: spec/devices.md 4.1; its tables are in ``crt591_tables.py``. Times: no ACK in 300 ms means resend (4.1), answer
+in 20 s (4.3), resynchronisation after 100 ms and three resends (open-readings.md). The negative head is sent as 4E and
 accepted as 4E or 45 (AS-10).
 
 What the neutral words need here:
 
 - a command of 52 acts on the socket that ``52 40`` selected: only SOCKET carries a number, and other requests to a SAM
   read back as socket 1;
-- CHIP_APDU ``number``: 0 T=0, 1 T=1, 2 automatic; RF_APDU: 0 type A, 1 type B; DETECT: 0 IC, 1 RF; COUNTER: 0 read, 1 set;
-- MEMORY ``number``: 0 reset, 1 and 2 the pseudo-APDU of SLE4442 and SLE4428, 3 the I2C group, whose PM travels in ``pm``;
+- CHIP_APDU ``number``: 0 T=0, 1 T=1, 2 automatic; RF_APDU: 0 type A, 1 type B; DETECT: 0 IC, 1 RF; COUNTER: 0 read,
+  1 set;
+- MEMORY ``number``: 0 reset, 1 and 2 the pseudo-APDU of SLE4442 and SLE4428, 3 the I2C group, whose PM travels
+  in ``pm``;
 - CONFIGURATION ``number``: 0 read, 1 reset of the PC/SC part;
 - an UNKNOWN request has ``number`` 0 for an unknown CM, 1 for an unknown PM, 2 for data that the command cannot have.
 """
@@ -24,7 +26,18 @@ from construct_typed import DataclassMixin, DataclassStruct, csfield, csfield_co
 
 from protocols.wire.base import Framing, Label, Node, Vector, WireError
 from protocols.wire.card_reader import ERROR_LABELS, Error, LineRules, Op, Reply, Request
-from protocols.wire.card_reader_rows import ATR, OPTION, SOCKET, Row, data_node, field_node, refused_node, titled
+from protocols.wire.card_reader_rows import (
+    ATR,
+    OPTION,
+    RAW,
+    SOCKET,
+    UNKNOWN_COMMAND,
+    Row,
+    data_node,
+    field_node,
+    refused_node,
+    titled,
+)
 from protocols.wire.crt591_tables import (
     COMMANDS,
     ERROR_OF,
@@ -197,7 +210,6 @@ def _decode_reply(text: bytes) -> tuple[Request, Reply]:
     )
 
 
-_UNKNOWN_COMMAND = Label("未定义的命令", "unknown command")
 _VCC_LABELS = {byte: label for byte, (_, _, label) in VCC.items()}
 
 
@@ -207,10 +219,10 @@ def _command_tree(text: bytes) -> Node:
     if row is not None and row.sends is OPTION:
         data = field_node("vcc", Label("供电", "supply"), command.data, _VCC_LABELS) if command.data else None
     else:
-        data = data_node(row.sends, command.data, True) if row else field_node("data", Label("数据", "data"), command.data)
+        data = data_node(row.sends if row else RAW, command.data, True)
     return Node(
         "command",
-        titled("命令", "command", row.label if row else _UNKNOWN_COMMAND),
+        titled("命令", "command", row.label if row else UNKNOWN_COMMAND),
         text,
         children=(*_head_nodes(text), *((data,) if data else ())),
     )
@@ -226,7 +238,7 @@ def _head_nodes(text: bytes) -> tuple[Node, ...]:
 def _answer_tree(text: bytes) -> Node:
     _, reply = _decode_reply(text)
     row = COMMANDS.of_bytes(text[1], text[2])
-    what = row.label if row else _UNKNOWN_COMMAND
+    what = row.label if row else UNKNOWN_COMMAND
     if reply.error is not None:
         code = Label(f"错误 {reply.code}", f"error {reply.code}")
         error = Node("error", titled(code.zh, code.en, ERROR_LABELS[reply.error]), text[3:5])

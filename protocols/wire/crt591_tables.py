@@ -4,92 +4,230 @@ from __future__ import annotations
 
 from protocols.wire.base import Label
 from protocols.wire.card_reader import Error, Media, Op, Place, Request
-from protocols.wire.card_reader_rows import APDU, ATR, EMPTY, OPTION, RAW, SENSORS, SOCKET, TEXT, Row, Rows
+from protocols.wire.card_reader_rows import Part, Rows, group
 
 __all__ = ["COMMANDS", "ERROR_OF", "MEDIA_OF", "NEAREST", "POSITIONS", "POSITION_OF", "RETAIN_BIN", "STACKER", "VCC"]
-
-_INIT, _MOVE, _ENTRY = Op.INITIALISE, Op.MOVE, Op.ENTRY
 
 COMMANDS = Rows(
     (
         # CM 30 initialise: switches the entry off; 34, 35 and 37 also count retracts
-        Row(0x30, 0x30, Request(_INIT, Place.GATE), Label("初始化，卡移到门口", "initialise, card to gate"), EMPTY, TEXT),
-        Row(0x30, 0x31, Request(_INIT, Place.CAPTURE), Label("初始化，吞卡", "initialise, capture"), EMPTY, TEXT),
-        Row(0x30, 0x33, Request(_INIT, Place.STAY), Label("初始化，卡不动", "initialise, leave card"), EMPTY, TEXT),
-        Row(
+        *group(
             0x30,
-            0x34,
-            Request(_INIT, Place.GATE, count_retracts=True),
-            Label("初始化，卡移到门口并计数", "initialise, card to gate, count retracts"),
-            EMPTY,
-            TEXT,
-        ),
-        Row(
-            0x30,
-            0x35,
-            Request(_INIT, Place.CAPTURE, count_retracts=True),
-            Label("初始化，吞卡并计数", "initialise, capture, count retracts"),
-            EMPTY,
-            TEXT,
-        ),
-        Row(
-            0x30,
-            0x37,
-            Request(_INIT, Place.STAY, count_retracts=True),
-            Label("初始化，卡不动并计数", "initialise, leave card, count retracts"),
-            EMPTY,
-            TEXT,
+            Part.EMPTY,
+            Part.TEXT,
+            (0x30, Request(Op.INITIALISE, Place.GATE), "初始化，卡移到门口", "initialise, card to gate"),
+            (0x31, Request(Op.INITIALISE, Place.CAPTURE), "初始化，吞卡", "initialise, capture"),
+            (0x33, Request(Op.INITIALISE, Place.STAY), "初始化，卡不动", "initialise, leave card"),
+            (
+                0x34,
+                Request(Op.INITIALISE, Place.GATE, count_retracts=True),
+                "初始化，卡移到门口并计数",
+                "initialise, card to gate, count retracts",
+            ),
+            (
+                0x35,
+                Request(Op.INITIALISE, Place.CAPTURE, count_retracts=True),
+                "初始化，吞卡并计数",
+                "initialise, capture, count retracts",
+            ),
+            (
+                0x37,
+                Request(Op.INITIALISE, Place.STAY, count_retracts=True),
+                "初始化，卡不动并计数",
+                "initialise, leave card, count retracts",
+            ),
         ),
         # CM 31 status
-        Row(0x31, 0x30, Request(Op.STATUS), Label("查询状态", "status"), EMPTY),
-        Row(0x31, 0x31, Request(Op.SENSORS), Label("查询传感器", "sensors"), EMPTY, SENSORS),
+        *group(
+            0x31,
+            Part.EMPTY,
+            Part.RAW,
+            (0x30, Request(Op.STATUS), "查询状态", "status"),
+        ),
+        *group(
+            0x31,
+            Part.EMPTY,
+            Part.SENSORS,
+            (0x31, Request(Op.SENSORS), "查询传感器", "sensors"),
+        ),
         # CM 32 move
-        Row(0x32, 0x30, Request(_MOVE, Place.GATE), Label("移到门口并夹持", "hold at gate"), EMPTY),
-        Row(0x32, 0x31, Request(_MOVE, Place.IC), Label("移到 IC 位", "to IC position"), EMPTY),
-        Row(0x32, 0x32, Request(_MOVE, Place.RF), Label("移到射频位", "to RF position"), EMPTY),
-        Row(0x32, 0x33, Request(_MOVE, Place.CAPTURE), Label("吞卡", "capture"), EMPTY),
-        Row(0x32, 0x39, Request(_MOVE, Place.EJECT), Label("退卡", "eject"), EMPTY),
+        *group(
+            0x32,
+            Part.EMPTY,
+            Part.RAW,
+            (0x30, Request(Op.MOVE, Place.GATE), "移到门口并夹持", "hold at gate"),
+            (0x31, Request(Op.MOVE, Place.IC), "移到 IC 位", "to IC position"),
+            (0x32, Request(Op.MOVE, Place.RF), "移到射频位", "to RF position"),
+            (0x33, Request(Op.MOVE, Place.CAPTURE), "吞卡", "capture"),
+            (0x39, Request(Op.MOVE, Place.EJECT), "退卡", "eject"),
+        ),
         # CM 33 front entry
-        Row(0x33, 0x30, Request(_ENTRY, enabled=True), Label("允许前端进卡", "front entry on"), EMPTY),
-        Row(0x33, 0x31, Request(_ENTRY, enabled=False), Label("禁止前端进卡", "front entry off"), EMPTY),
+        *group(
+            0x33,
+            Part.EMPTY,
+            Part.RAW,
+            (0x30, Request(Op.ENTRY, enabled=True), "允许前端进卡", "front entry on"),
+            (0x31, Request(Op.ENTRY, enabled=False), "禁止前端进卡", "front entry off"),
+        ),
         # CM 50 detect
-        Row(0x50, 0x30, Request(Op.DETECT), Label("识别接触式卡类型", "detect IC type"), EMPTY),
-        Row(0x50, 0x31, Request(Op.DETECT, number=1), Label("识别非接触卡类型", "detect RF type"), EMPTY),
+        *group(
+            0x50,
+            Part.EMPTY,
+            Part.RAW,
+            (0x30, Request(Op.DETECT), "识别接触式卡类型", "detect IC type"),
+            (0x31, Request(Op.DETECT, number=1), "识别非接触卡类型", "detect RF type"),
+        ),
         # CM 51 contact CPU card
-        Row(0x51, 0x30, Request(Op.CHIP_ON), Label("CPU 卡冷复位", "CPU card cold reset"), OPTION, ATR),
-        Row(0x51, 0x31, Request(Op.CHIP_OFF), Label("CPU 卡下电", "CPU card power off"), EMPTY),
-        Row(0x51, 0x32, Request(Op.CHIP_STATE), Label("CPU 卡状态", "CPU card state"), EMPTY),
-        Row(0x51, 0x33, Request(Op.CHIP_APDU), Label("CPU 卡 T=0 指令", "CPU card T=0 APDU"), APDU, APDU),
-        Row(0x51, 0x34, Request(Op.CHIP_APDU, number=1), Label("CPU 卡 T=1 指令", "CPU card T=1 APDU"), APDU, APDU),
-        Row(0x51, 0x38, Request(Op.CHIP_WARM), Label("CPU 卡热复位", "CPU card warm reset"), EMPTY, ATR),
-        Row(0x51, 0x39, Request(Op.CHIP_APDU, number=2), Label("CPU 卡指令，自动协议", "CPU card APDU, auto"), APDU, APDU),
+        *group(
+            0x51,
+            Part.OPTION,
+            Part.ATR,
+            (0x30, Request(Op.CHIP_ON), "CPU 卡冷复位", "CPU card cold reset"),
+        ),
+        *group(
+            0x51,
+            Part.EMPTY,
+            Part.RAW,
+            (0x31, Request(Op.CHIP_OFF), "CPU 卡下电", "CPU card power off"),
+            (0x32, Request(Op.CHIP_STATE), "CPU 卡状态", "CPU card state"),
+        ),
+        *group(
+            0x51,
+            Part.APDU,
+            Part.APDU,
+            (0x33, Request(Op.CHIP_APDU), "CPU 卡 T=0 指令", "CPU card T=0 APDU"),
+            (0x34, Request(Op.CHIP_APDU, number=1), "CPU 卡 T=1 指令", "CPU card T=1 APDU"),
+        ),
+        *group(
+            0x51,
+            Part.EMPTY,
+            Part.ATR,
+            (0x38, Request(Op.CHIP_WARM), "CPU 卡热复位", "CPU card warm reset"),
+        ),
+        *group(
+            0x51,
+            Part.APDU,
+            Part.APDU,
+            (0x39, Request(Op.CHIP_APDU, number=2), "CPU 卡指令，自动协议", "CPU card APDU, auto"),
+        ),
         # CM 52 SAM card: as CM 51, and the choice of the socket
-        Row(0x52, 0x30, Request(Op.CHIP_ON, socket=1), Label("SAM 卡冷复位", "SAM cold reset"), OPTION, ATR),
-        Row(0x52, 0x31, Request(Op.CHIP_OFF, socket=1), Label("SAM 卡下电", "SAM power off"), EMPTY),
-        Row(0x52, 0x32, Request(Op.CHIP_STATE, socket=1), Label("SAM 卡状态", "SAM state"), EMPTY),
-        Row(0x52, 0x33, Request(Op.CHIP_APDU, socket=1), Label("SAM 卡 T=0 指令", "SAM T=0 APDU"), APDU, APDU),
-        Row(0x52, 0x34, Request(Op.CHIP_APDU, socket=1, number=1), Label("SAM 卡 T=1 指令", "SAM T=1 APDU"), APDU, APDU),
-        Row(0x52, 0x38, Request(Op.CHIP_WARM, socket=1), Label("SAM 卡热复位", "SAM warm reset"), EMPTY, ATR),
-        Row(0x52, 0x39, Request(Op.CHIP_APDU, socket=1, number=2), Label("SAM 卡指令，自动协议", "SAM APDU, auto"), APDU, APDU),
-        Row(0x52, 0x40, Request(Op.SOCKET, socket=1), Label("选择 SAM 卡座", "select SAM socket"), SOCKET),
-        # CM 53, 54 memory cards
-        Row(0x53, 0x30, Request(Op.MEMORY), Label("存储卡复位", "memory card reset"), EMPTY),
-        Row(0x53, 0x33, Request(Op.MEMORY, number=1), Label("SLE4442 伪指令", "SLE4442 pseudo-APDU"), APDU, APDU),
-        Row(0x53, 0x34, Request(Op.MEMORY, number=2), Label("SLE4428 伪指令", "SLE4428 pseudo-APDU"), APDU, APDU),
-        Row(0x54, None, Request(Op.MEMORY, number=3), Label("I2C 存储卡", "I2C card")),
+        *group(
+            0x52,
+            Part.OPTION,
+            Part.ATR,
+            (0x30, Request(Op.CHIP_ON, socket=1), "SAM 卡冷复位", "SAM cold reset"),
+        ),
+        *group(
+            0x52,
+            Part.EMPTY,
+            Part.RAW,
+            (0x31, Request(Op.CHIP_OFF, socket=1), "SAM 卡下电", "SAM power off"),
+            (0x32, Request(Op.CHIP_STATE, socket=1), "SAM 卡状态", "SAM state"),
+        ),
+        *group(
+            0x52,
+            Part.APDU,
+            Part.APDU,
+            (0x33, Request(Op.CHIP_APDU, socket=1), "SAM 卡 T=0 指令", "SAM T=0 APDU"),
+            (0x34, Request(Op.CHIP_APDU, socket=1, number=1), "SAM 卡 T=1 指令", "SAM T=1 APDU"),
+        ),
+        *group(
+            0x52,
+            Part.EMPTY,
+            Part.ATR,
+            (0x38, Request(Op.CHIP_WARM, socket=1), "SAM 卡热复位", "SAM warm reset"),
+        ),
+        *group(
+            0x52,
+            Part.APDU,
+            Part.APDU,
+            (0x39, Request(Op.CHIP_APDU, socket=1, number=2), "SAM 卡指令，自动协议", "SAM APDU, auto"),
+        ),
+        *group(
+            0x52,
+            Part.SOCKET,
+            Part.RAW,
+            (0x40, Request(Op.SOCKET, socket=1), "选择 SAM 卡座", "select SAM socket"),
+        ),
+        # CM 53 memory cards
+        *group(
+            0x53,
+            Part.EMPTY,
+            Part.RAW,
+            (0x30, Request(Op.MEMORY), "存储卡复位", "memory card reset"),
+        ),
+        *group(
+            0x53,
+            Part.APDU,
+            Part.APDU,
+            (0x33, Request(Op.MEMORY, number=1), "SLE4442 伪指令", "SLE4442 pseudo-APDU"),
+            (0x34, Request(Op.MEMORY, number=2), "SLE4428 伪指令", "SLE4428 pseudo-APDU"),
+        ),
+        # CM 54 I2C cards, any PM
+        *group(
+            0x54,
+            Part.RAW,
+            Part.RAW,
+            (None, Request(Op.MEMORY, number=3), "I2C 存储卡", "I2C card"),
+        ),
         # CM 60 contactless
-        Row(0x60, 0x30, Request(Op.RF_ON), Label("非接触卡激活", "contactless activate")),
-        Row(0x60, 0x31, Request(Op.RF_OFF), Label("非接触卡关闭", "contactless off"), EMPTY),
-        Row(0x60, 0x33, Request(Op.MIFARE), Label("Mifare 操作", "Mifare"), APDU, APDU),
-        Row(0x60, 0x34, Request(Op.RF_APDU), Label("A 型卡指令", "type A APDU"), APDU, APDU),
-        Row(0x60, 0x35, Request(Op.RF_APDU, number=1), Label("B 型卡指令", "type B APDU"), APDU, APDU),
-        # CM A2..A6 the reader itself
-        Row(0xA2, 0x30, Request(Op.SERIAL), Label("读序列号", "serial number"), EMPTY, TEXT),
-        Row(0xA3, 0x30, Request(Op.CONFIGURATION), Label("读配置", "configuration"), EMPTY, RAW),
-        Row(0xA4, 0x30, Request(Op.VERSION), Label("读版本", "version"), EMPTY, TEXT),
-        Row(0xA5, 0x30, Request(Op.COUNTER), Label("读回收计数", "read bin counter"), EMPTY, TEXT),
-        Row(0xA5, 0x31, Request(Op.COUNTER, number=1), Label("设回收计数", "set bin counter"), TEXT),
-        Row(0xA6, 0x30, Request(Op.CONFIGURATION, number=1), Label("复位 PC/SC 部分", "reset PC/SC part"), EMPTY),
+        *group(
+            0x60,
+            Part.RAW,
+            Part.RAW,
+            (0x30, Request(Op.RF_ON), "非接触卡激活", "contactless activate"),
+        ),
+        *group(
+            0x60,
+            Part.EMPTY,
+            Part.RAW,
+            (0x31, Request(Op.RF_OFF), "非接触卡关闭", "contactless off"),
+        ),
+        *group(
+            0x60,
+            Part.APDU,
+            Part.APDU,
+            (0x33, Request(Op.MIFARE), "Mifare 操作", "Mifare"),
+            (0x34, Request(Op.RF_APDU), "A 型卡指令", "type A APDU"),
+            (0x35, Request(Op.RF_APDU, number=1), "B 型卡指令", "type B APDU"),
+        ),
+        # CM A2 the reader itself
+        *group(
+            0xA2,
+            Part.EMPTY,
+            Part.TEXT,
+            (0x30, Request(Op.SERIAL), "读序列号", "serial number"),
+        ),
+        *group(
+            0xA3,
+            Part.EMPTY,
+            Part.RAW,
+            (0x30, Request(Op.CONFIGURATION), "读配置", "configuration"),
+        ),
+        *group(
+            0xA4,
+            Part.EMPTY,
+            Part.TEXT,
+            (0x30, Request(Op.VERSION), "读版本", "version"),
+        ),
+        *group(
+            0xA5,
+            Part.EMPTY,
+            Part.TEXT,
+            (0x30, Request(Op.COUNTER), "读回收计数", "read bin counter"),
+        ),
+        *group(
+            0xA5,
+            Part.TEXT,
+            Part.RAW,
+            (0x31, Request(Op.COUNTER, number=1), "设回收计数", "set bin counter"),
+        ),
+        *group(
+            0xA6,
+            Part.EMPTY,
+            Part.RAW,
+            (0x30, Request(Op.CONFIGURATION, number=1), "复位 PC/SC 部分", "reset PC/SC part"),
+        ),
     )
 )
 

@@ -6,15 +6,14 @@
 How it resynchronises. A candidate frame that turns out wrong loses its start byte only; the bytes after it are searched
 again, so a fresh frame behind a truncated one is found. Inside the span of a failed candidate no byte is taken for
 a control byte: the length field of a broken frame must not become an ACK or a cancel. An unfinished frame is
-given up when no byte has come for ``resync_s``: the time runs from the last byte, because 512 bytes need half a second at
-9600 baud.
+given up when no byte has come for ``resync_s``: the time runs from the last byte, because 512 bytes need half a
+second at 9600 baud.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache, reduce
-from operator import xor
 
 from protocols.wire.base import Control, Frame, Item, Noise, WireError
 
@@ -54,7 +53,7 @@ class FrameFormat:
         if not self.least <= len(text) <= self.greatest:
             raise WireError(f"text of {len(text)} bytes; this framing carries {self.least} to {self.greatest}")
         body = self.prefix + len(text).to_bytes(2, "big") + text + b"\x03"
-        return body + bytes((reduce(xor, body),))
+        return body + bytes((reduce(int.__xor__, body),))
 
     def _whole(self, data: bytes) -> Frame | None:
         """The frame that *data* is, exactly; None if it is anything else."""
@@ -82,7 +81,7 @@ class FrameFormat:
         """``trailer`` or ``checksum`` if a frame of the right length is wrong there; None if it is valid."""
         if frame[-2] != ETX:
             return "trailer"
-        return "checksum" if reduce(xor, frame) else None
+        return "checksum" if reduce(int.__xor__, frame) else None
 
 
 def f2_format(data_limit: int = 512, address: int = 0) -> FrameFormat:
@@ -179,19 +178,38 @@ class LengthPrefixedFraming:
                 return False
             span = len(buffer)
         # A frame without a flaw that is still refused is for another address.
-        self._fail(items, why or "noise", span)
+        self._fail(items, why or "noise", span, final)
         return True
 
-    def _fail(self, items: list[Item], why: str, span: int) -> None:
-        """Report the failed candidate up to the next start byte, and mark the rest of its span."""
+    def _fail(self, items: list[Item], why: str, span: int, final: bool) -> None:
+        """Report the failed candidate up to the next possible start, and mark the rest of its span."""
         # A candidate inside the span of an earlier failure is part of that failure: one complaint a broken frame.
         if span <= self._tainted:
             why = "noise"
         self._tainted = max(self._tainted, span)
-        after = self._buffer.find(self._format.start, 1, span)
-        cut = span if after < 0 else after
+        cut = self._next_start(bytes(self._buffer[:span]), final)
         items.append(Noise(bytes(self._buffer[:cut]), why))
         self._drop(cut)
+
+    def _next_start(self, failed: bytes, final: bool) -> int:
+        """Offset in *failed* of the first start byte after its own that these bytes alone do not refuse; else its length.
+
+        Only the failed bytes are looked at, never those that happen to have come already: the items must not depend on
+        how the line cut the stream.
+        """
+        frame_format = self._format
+        at = failed.find(frame_format.start, 1)
+        while at >= 0:
+            rest = failed[at:]
+            why = frame_format.refusal(rest)
+            if why is None and len(rest) >= frame_format.size(rest):
+                why = None if frame_format.whole(rest[: frame_format.size(rest)]) else "noise"
+            elif why is None or why == "truncated":
+                why = "truncated" if final else None
+            if why is None:
+                return at
+            at = failed.find(frame_format.start, at + 1)
+        return len(failed)
 
     def _rubbish(self, items: list[Item]) -> None:
         """Move one byte that opens nothing to the pending noise."""

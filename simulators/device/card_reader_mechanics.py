@@ -18,6 +18,15 @@ __all__ = ["ReaderMechanics", "hand_words"]
 COUNTER_MAX = 999
 FEW_CARDS = 10
 
+_STOPS = {
+    Place.GATE: Media.GATE,
+    Place.EJECT: Media.GATE,
+    Place.IC: Media.IC,
+    Place.REAR: Media.REAR,
+    Place.CAPTURE: Media.REAR,
+}
+"""Where an accepted card is when it has stopped; every other stop is inside. CRT-310 2E 35 stops at the rear."""
+
 _WORDS = {
     "insert": "push a card into the mouth; it bounces when entry is off or a card is inside",
     "remove": "take the card that stands at the mouth; a jam at the mouth goes with it",
@@ -51,7 +60,7 @@ class ReaderMechanics:
         self.media = Media.NONE
         self.at_mouth: CardBody | None = None
         """A card that was ejected and let go: the citizen has not taken it yet; the reader no longer feels it."""
-        self.entry = False
+        self.entry = self.magnetic_only = False
         self.stop = readings.accept_stop
         self.shutter_open = False
         self.target: Place | None = None
@@ -111,8 +120,8 @@ class ReaderMechanics:
 
     # Commands.
 
-    def set_entry(self, enabled: bool) -> None:
-        self.entry = enabled
+    def set_entry(self, enabled: bool, magnetic_only: bool = False) -> None:
+        self.entry, self.magnetic_only = enabled, magnetic_only
         self.shutter_open = enabled and self.card is None
 
     def set_stop(self, place: Place) -> None:
@@ -238,8 +247,7 @@ class ReaderMechanics:
         if card.length != "normal":
             self.media = Media.LONG if card.length == "long" else Media.SHORT
             return
-        stops = {Place.GATE: Media.GATE, Place.EJECT: Media.GATE, Place.IC: Media.IC, Place.REAR: Media.REAR}
-        self.media = stops.get(self.stop, Media.INSIDE)
+        self.media = _STOPS.get(self.stop, Media.INSIDE)
 
     # The room.
 
@@ -256,7 +264,7 @@ class ReaderMechanics:
 
     def insert(self, card: CardBody | None) -> bool:
         card = card or self.at_mouth
-        if card is None or not self.accepts():
+        if card is None or not self.accepts() or (self.magnetic_only and not card.tracks):
             return False
         self._short_now, self._short_next = self._short_next, False
         self.card, self.at_mouth = card, None
@@ -266,7 +274,7 @@ class ReaderMechanics:
 
     def remove(self) -> bool:
         self.at_mouth = None
-        if self.media is Media.GATE and not self.moving:
+        if self.media in (Media.GATE, Media.LONG, Media.SHORT) and not self.moving:
             self.jammed = False
             self.leave()
         return False
@@ -277,7 +285,7 @@ class ReaderMechanics:
             return False
         if self.moving:
             self._pulled = True
-        elif self.media is not Media.GATE:
+        elif self.media.in_reader:
             self.moved_by_hand = self.readings.pulled_at_rest == "once"
         self.leave()
         return False
@@ -291,7 +299,7 @@ class ReaderMechanics:
         return False
 
     def short_circuit(self, card: CardBody | None) -> bool:
-        """Short the card inside; an empty reader with entry on swallows a shorted card, else the next one is shorted."""
+        """Short the card inside. An empty reader with entry on takes a shorted card; else the next one is shorted."""
         if self.card is not None:
             self._short_now = True
             return False

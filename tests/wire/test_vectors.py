@@ -10,7 +10,7 @@ from protocols.wire.base import Frame, Node, Vector, discover
 from protocols.wire.card_reader import CardReaderDialect
 
 DIALECTS: list[CardReaderDialect] = list(discover("protocols.wire", "DIALECT"))
-CASES = [pytest.param(dialect, vector, id=f"{dialect.name}-{vector.hex}") for dialect in DIALECTS for vector in dialect.vectors]
+CASES = [pytest.param(each, vector, id=f"{each.name}-{vector.hex}") for each in DIALECTS for vector in each.vectors]
 
 
 def test_the_dialects_of_the_slice_are_found() -> None:

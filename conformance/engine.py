@@ -1,0 +1,308 @@
+"""Runs a plan: bench up, preflight, every selected check, bench down. Verdicts come from the history alone."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from protocols.wire.privacy import Masker
+from simulators.card.people import secrets_of
+
+from conformance.execute import execute
+from conformance.model import Blame, Outcome, Verdict
+from conformance.plan import Resolved, Selected, lock_of, tool_version
+from conformance.preflight import environment, failures, look_at_card, look_at_reader
+from conformance.result import (
+    BenchInventory,
+    BenchSlot,
+    KillMatrix,
+    Laboratory,
+    NotRun,
+    PreflightResult,
+    RunResult,
+    RunStatus,
+    WaiverUse,
+)
+from conformance.roles.card import CardTester
+from conformance.roles.card_reader import ReaderTester
+from conformance.roles.card_reader_view import card_reader_dialect
+from protocols.clock import Clock, LoopClock, RealClock, run_virtual, wall_datetime
+from protocols.link.base import LinkError
+from protocols.record import History
+from protocols.wire.base import Label
+from scenarios.models import Bench
+from scenarios.runtime import AskPerson, LiveBench
+
+__all__ = ["Progress", "RunOptions", "run"]
+
+REAL_DEVICE_BUDGET: Mapping[str, int] = {"pin_tries": 20, "card_writes": 200, "captured_cards": 10}
+"""What a real device or card may lose in one run unless the plan says otherwise; simulated ones are free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What screens hear while a run goes on: the one message they consume."""
+
+    kind: Literal["preflight", "begin", "end", "note", "done"]
+    index: int = 0
+    total: int = 0
+    check_id: str = ""
+    target: str = ""
+    outcome: Outcome | None = None
+    text: Label = Label("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run talks to its surroundings."""
+
+    history_path: Path
+    progress: Callable[[Progress], None] = lambda message: None
+    ask_person: AskPerson | None = None
+    kill_matrix: KillMatrix = field(default_factory=KillMatrix)
+    stop_requested: Callable[[], bool] = lambda: False
+
+
+def run(resolved: Resolved, options: RunOptions) -> RunResult:
+    """Run to the end, or to Ctrl-C (status ``stopped``, with everything seen so far). Blocks."""
+    started = wall_datetime().isoformat(timespec="seconds")
+    if resolved.bench.clock == "virtual":
+        job = run_virtual(_Run(resolved, options, virtual=True).main())
+    else:
+        job = asyncio.run(_Run(resolved, options, virtual=False).main())
+    return replace(job, started=started, ended=wall_datetime().isoformat(timespec="seconds"))
+
+
+class _Run:
+    def __init__(self, resolved: Resolved, options: RunOptions, *, virtual: bool) -> None:
+        self.resolved, self.options, self.virtual = resolved, options, virtual
+        self.bench: Bench = resolved.bench
+        self.outcomes: list[Outcome] = []
+        self.not_run: list[NotRun] = list(resolved.not_run)
+        self.preflight: list[PreflightResult] = []
+        self.described: dict[str, str] = {}
+        self.shown_links: dict[str, str] = {}
+        self.spent: dict[tuple[str, str], int] = {}
+        self.status = RunStatus.COMPLETE
+
+    async def main(self) -> RunResult:
+        clock: Clock = LoopClock() if self.virtual else RealClock()
+        with self.options.history_path.open("w", encoding="utf-8", newline="\n") as sink:
+            history = History(clock.now, sink, self._masker().mask)
+            history.append("bench", "-", "run", phase="begin", lock=lock_of(self.resolved)["sha256"])
+            self.preflight += environment(self.bench)
+            for each in failures(self.preflight):
+                self._say("preflight", text=each.text)
+            if failures(self.preflight):
+                self._give_up(self.bench.targets(), failures(self.preflight)[0])
+            else:
+                await self._on_bench(history, clock)
+            history.append("bench", "-", "run", phase="end", status=self.status)
+        return self._result(history)
+
+    async def _on_bench(self, history: History, clock: Clock) -> None:
+        def violated(slot: str, text: str) -> None:
+            history.append(slot, "-", "violation", by="harness", text=text)
+
+        try:
+            async with LiveBench(self.bench, clock, self.options.ask_person, violated) as live:
+                await self._look(live, history, clock)
+                await self._checks(live, history, clock)
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            self.status = RunStatus.STOPPED
+
+    async def _look(self, live: LiveBench, history: History, clock: Clock) -> None:
+        for target in self.bench.targets():
+            if target in live.readers:
+                tester = self._reader_tester(live, target, history, clock)
+                seen = await look_at_reader(tester)
+                await tester.close()
+                self.shown_links[target] = live.readers[target].link_shown
+            else:
+                seen = await look_at_card(target, live.cards[target].port)
+                self.shown_links[target] = live.cards[target].link_shown
+            self.described[target] = seen.text.en.partition(": ")[2]
+            history.append(target, "-", "preflight", name=seen.name, ok=seen.ok, text=seen.text.en)
+            self.preflight.append(seen)
+            self._say("preflight", target=target, text=seen.text if seen.ok else seen.remedy)
+            if not seen.ok:
+                self._give_up((target,), seen)
+
+    def _give_up(self, targets: Iterable[str], why: PreflightResult) -> None:
+        """A target that preflight could not reach gets errors, never silence: nothing was skipped without a word."""
+        text = Label(f"预检未通过：{why.text.zh}；{why.remedy.zh}", f"preflight: {why.text.en}; {why.remedy.en}")
+        chosen = set(targets)
+        for each in self.resolved.selected:
+            if each.target in chosen:
+                outcome = Outcome(each.check.id, each.target, Verdict.ERROR, (), Blame.CONFIGURATION, text)
+                self.outcomes.append(outcome)
+
+    async def _checks(self, live: LiveBench, history: History, clock: Clock) -> None:
+        given_up = {each.target for each in self.outcomes}
+        todo = [each for each in self.resolved.selected if each.target not in given_up]
+        for index, each in enumerate(todo, 1):
+            if self.options.stop_requested():
+                self.status = RunStatus.STOPPED
+            if self.status is RunStatus.STOPPED:
+                self._leave_out(each, Label("运行被停止", "the run was stopped"))
+                continue
+            if (why := self._over_budget(each)) is not None:
+                self._leave_out(each, why)
+                continue
+            self._say("begin", index, len(todo), each)
+            outcome = await self._one(each, live, history, clock)
+            self.outcomes.append(outcome)
+            self._say("end", index, len(todo), each, outcome)
+
+    async def _one(self, each: Selected, live: LiveBench, history: History, clock: Clock) -> Outcome:
+        if each.target in live.readers:
+            reader = self._reader_tester(live, each.target, history, clock)
+            try:
+                await reader.open()
+            except LinkError as error:
+                cause = Label(f"无法打开连接：{error}", f"the line cannot be opened: {error}")
+                return Outcome(each.check.id, each.target, Verdict.ERROR, (), Blame.ENVIRONMENT, cause)
+            try:
+                return await execute(each.check, reader)
+            finally:
+                await reader.close()
+        card = live.cards[each.target]
+        tester = CardTester(
+            slot=each.target,
+            port=card.port,
+            hand=card.hand,
+            history=history,
+            clock=clock,
+            facts={**self.resolved.facts(each.target), "hand": sorted(card.hand.actions)},
+        )
+        outcome = await execute(each.check, tester)
+        if any(r.kind in ("limit", "link") for r in history.records[max(outcome.first_record, 0) :]):
+            await self._revive(card.revive, each.target, history)
+        return outcome
+
+    async def _revive(self, revive: Callable[[], Any], target: str, history: History) -> None:
+        """After an exchange that hung or a card that went away: a new PC/SC stack, so that one check cannot spoil the next."""
+        try:
+            await revive()
+        except LinkError as error:
+            history.append(target, "-", "link", state="lost", text=str(error))
+
+    def _reader_tester(self, live: LiveBench, target: str, history: History, clock: Clock) -> ReaderTester:
+        reader = live.readers[target]
+        return ReaderTester(
+            slot=target,
+            dialect=card_reader_dialect(reader.slot.dialect),
+            open_line=reader.open_line,
+            hand=reader.hand,
+            history=history,
+            clock=clock,
+            facts={**self.resolved.facts(target), "hand": sorted(reader.hand.actions)},
+        )
+
+    # Damage.
+
+    def _over_budget(self, each: Selected) -> Label | None:
+        budget = {} if self.bench.bench_class != "real_device" else dict(REAL_DEVICE_BUDGET)
+        budget.update(self.resolved.plan.damage_budget)
+        for what, cost in each.check.damage.items():
+            spent = self.spent.get((each.target, what), 0)
+            if what in budget and spent + cost > budget[what]:
+                return Label(
+                    f"超出损耗预算 {what}：已用 {spent}，还需 {cost}，上限 {budget[what]}",
+                    f"beyond the damage budget of {what}: {spent} spent, {cost} more needed, limit {budget[what]}",
+                )
+        for what, cost in each.check.damage.items():
+            self.spent[each.target, what] = self.spent.get((each.target, what), 0) + cost
+        return None
+
+    def _leave_out(self, each: Selected, why: Label) -> None:
+        self.not_run.append(NotRun(each.check.id, each.target, Verdict.NOT_TESTED, why))
+
+    # Around the run.
+
+    def _masker(self) -> Masker:
+        """Pseudonyms are keyed by the seed on benches of synthetic people, by a key nobody keeps on real devices."""
+        if self.bench.bench_class == "real_device":
+            key = secrets.token_bytes(32)
+        else:
+            key = hashlib.sha256(f"onecard pseudonyms {self.resolved.plan.seed}".encode()).digest()
+        return Masker(key, secrets_of(self.bench.seed))
+
+    def _say(
+        self,
+        kind: Literal["preflight", "begin", "end", "note", "done"],
+        index: int = 0,
+        total: int = 0,
+        each: Selected | None = None,
+        outcome: Outcome | None = None,
+        target: str = "",
+        text: Label = Label("", ""),
+    ) -> None:
+        check_id = each.check.id if each else ""
+        where = each.target if each else target
+        self.options.progress(Progress(kind, index, total, check_id, where, outcome, text))
+
+    def _waivers(self) -> tuple[WaiverUse, ...]:
+        today = wall_datetime().date()
+        uses: list[WaiverUse] = []
+        for waiver in self.resolved.plan.waivers:
+            hit = any(
+                each.verdict is Verdict.FAIL and each.check_id == waiver.check and waiver.target in ("", each.target)
+                for each in self.outcomes
+            )
+            stale = waiver.expires < today or not hit
+            reason = f"{waiver.reason.zh} / {waiver.reason.en}"
+            uses.append(
+                WaiverUse(waiver.check, waiver.owner, waiver.expires.isoformat(), reason, hit, stale, waiver.target)
+            )
+        return tuple(uses)
+
+    def _inventory(self) -> BenchInventory:
+        targets = set(self.bench.targets())
+        slots = tuple(
+            BenchSlot(
+                name,
+                slot.device_class,
+                slot.dialect or slot.image,
+                self.shown_links.get(name, slot.link),
+                name in targets,
+                slot.simulated,
+                self.described.get(name, ""),
+            )
+            for name, slot in self.bench.slots.items()
+        )
+        hands = "/".join(sorted({slot.hand.by for slot in self.bench.slots.values()}))
+        return BenchInventory(self.bench.bench, ", ".join(self.bench.under_test), slots, hands, self.bench.seed)
+
+    def _result(self, history: History) -> RunResult:
+        lock = lock_of(self.resolved)
+        run_id = hashlib.sha256(f"{lock['sha256']}{history.head}".encode()).hexdigest()[:16]
+        plan = self.resolved.plan
+        title = plan.title
+        return RunResult(
+            run_id=run_id,
+            status=self.status,
+            plan_lock=lock,
+            suite_hash=lock["suite_hash"],
+            tool_version=tool_version(),
+            clock_class="virtual" if self.virtual else "real",
+            bench_class=self.bench.bench_class,
+            started="",
+            ended="",
+            profile=plan.profile,
+            bench=self._inventory(),
+            preflight=tuple(self.preflight),
+            pics=lock["pics"],
+            pixit={"parameters": lock["parameters"], "pixit": lock["pixit"]},
+            outcomes=tuple(self.outcomes),
+            not_run=tuple(self.not_run),
+            waivers=self._waivers(),
+            kill_matrix=self.options.kill_matrix,
+            laboratory=Laboratory(**plan.laboratory.model_dump()),
+            scope=Label(title.zh, title.en) if title else Label(plan.plan, plan.plan),
+        )

@@ -1,0 +1,209 @@
+"""The kill matrix: every check against every catalogued faulty device, and against the null devices.
+
+A check that kills nothing proves nothing; a mutant that nothing kills is a hole in the suite; a null device that passes
+anything shows a check that cannot fail. All three are gates (``onecard mutants``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+
+from simulators.fault.null_devices import NULL_CARDS, NULL_DEVICES
+
+from conformance.inprocess import run_card_check, run_reader_check
+from conformance.model import Check, Verdict, discover_checks
+from conformance.plan import suite_hash
+from conformance.result import EquivalentMutant, KillMatrix, MutantRow
+from conformance.strict_json import from_plain, to_plain
+from protocols.wire.base import Label
+from simulators.fault.base import Mutant, mutants
+
+__all__ = ["Gate", "cached_matrix", "gate", "kill_matrix", "reference_verdicts"]
+
+VARIANTS = {"card_reader": ("crt591", "crt310"), "card": ("1.0", "2.0", "3.0")}
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One device, built in each variant in which it exists, against the checks of its class."""
+
+    name: str
+    device_class: str
+    null: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the matrix allows to be said. All lists empty: the gate is open."""
+
+    survivors: tuple[str, ...]
+    """Mutants that no check fails and that no reason declares equivalent."""
+    toothless: tuple[str, ...]
+    """Checks that fail no mutant."""
+    missed: tuple[str, ...]
+    """``check: mutant`` where a check names a mutant that it does not fail."""
+    null_passes: tuple[str, ...]
+    """``check: device`` where a null device passes."""
+    reference_failures: tuple[str, ...]
+    """``check[variant]: verdict`` where the reference device does not pass."""
+
+    @property
+    def open(self) -> bool:
+        return not (self.survivors or self.toothless or self.missed or self.null_passes or self.reference_failures)
+
+
+@cache
+def _checks() -> dict[str, tuple[Check, ...]]:
+    found = discover_checks()
+    return {name: tuple(each for each in found if each.device_class == name) for name in VARIANTS}
+
+
+@cache
+def _mutants() -> dict[str, Mutant]:
+    return {each.id: each for each in mutants()}
+
+
+def _run(check: Check, device_class: str, variant: str, make: Callable[..., object] | None) -> Verdict:
+    run = run_reader_check if device_class == "card_reader" else run_card_check
+    return run(check, variant, make)[0].verdict
+
+
+def _worse(a: Verdict | None, b: Verdict) -> Verdict:
+    """Over the variants of one device: a fail anywhere is a fail; a pass anywhere outweighs the undecided."""
+    order = (Verdict.FAIL, Verdict.PASS)
+    for wanted in order:
+        if wanted in (a, b):
+            return wanted
+    return b
+
+
+def run_job(job: Job) -> tuple[Job, dict[str, Verdict]]:
+    """All verdicts of one device. Runs in a worker process."""
+    verdicts: dict[str, Verdict] = {}
+    for variant in VARIANTS[job.device_class]:
+        make = _maker(job, variant)
+        if make is None:
+            continue
+        for check in _checks()[job.device_class]:
+            if check.variants and variant not in check.variants:
+                continue
+            seen = _run(check, job.device_class, variant, make)
+            if job.null and Verdict.PASS in (seen, verdicts.get(check.id)):
+                verdicts[check.id] = Verdict.PASS
+            else:
+                verdicts[check.id] = _worse(verdicts.get(check.id), seen)
+    return job, verdicts
+
+
+def _maker(job: Job, variant: str) -> Callable[..., object] | None:
+    if job.null:
+        table = NULL_DEVICES if job.device_class == "card_reader" else NULL_CARDS
+        return table[job.name]
+    mutant = _mutants()[job.name]
+    if mutant.variants and variant not in mutant.variants:
+        return None
+    return mutant.make
+
+
+def _jobs(device_classes: Iterable[str]) -> list[Job]:
+    jobs: list[Job] = []
+    for device_class in device_classes:
+        jobs += [Job(each.id, device_class) for each in mutants(device_class)]
+        table = NULL_DEVICES if device_class == "card_reader" else NULL_CARDS
+        jobs += [Job(name, device_class, null=True) for name in table]
+    return jobs
+
+
+def kill_matrix(
+    device_classes: Sequence[str] = tuple(VARIANTS), workers: int = 2, progress: Progress = lambda done, of, what: None
+) -> KillMatrix:
+    """Run every job; rows in order of mutant id. Deterministic: the number of workers changes nothing but the time."""
+    jobs = _jobs(device_classes)
+    results: dict[tuple[str, str], dict[str, Verdict]] = {}
+    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
+        for done, (job, verdicts) in enumerate(pool.map(run_job, jobs), 1):
+            results[job.device_class, job.name] = verdicts
+            progress(done, len(jobs), job.name)
+    rows: list[MutantRow] = []
+    for job in jobs:
+        label = Label(job.name, job.name) if job.null else _mutants()[job.name].label
+        name = f"null.{job.device_class}.{job.name}" if job.null else job.name
+        rows.append(MutantRow(name, label, results[job.device_class, job.name], job.null))
+    equivalents = tuple(
+        EquivalentMutant(each.id, Label(each.equivalent, each.equivalent)) for each in mutants() if each.equivalent
+    )
+    return KillMatrix(tuple(rows), equivalents, f"suite {suite_hash()[:16]}")
+
+
+def reference_verdicts(device_classes: Sequence[str] = tuple(VARIANTS)) -> dict[str, Verdict]:
+    """``check[variant]`` to its verdict on the reference device: all must pass."""
+    seen: dict[str, Verdict] = {}
+    for device_class in device_classes:
+        for variant in VARIANTS[device_class]:
+            for check in _checks()[device_class]:
+                if not check.variants or variant in check.variants:
+                    seen[f"{check.id}[{variant}]"] = _run(check, device_class, variant, None)
+    return seen
+
+
+def gate(matrix: KillMatrix, reference: dict[str, Verdict]) -> Gate:
+    """Judge the matrix."""
+    excused = {each.mutant for each in matrix.equivalents}
+    real = [each for each in matrix.rows if not each.null]
+    killed_by: dict[str, set[str]] = {each.mutant: set(each.killers) for each in real}
+    teeth = set().union(*killed_by.values()) if killed_by else set[str]()
+    classes = {_mutants()[each.mutant].device_class for each in real}
+    checks = [each for name in sorted(classes) for each in _checks()[name]]
+    missed = [
+        f"{check.id}: {mutant}"
+        for check in checks
+        for mutant in check.kills
+        if check.id not in killed_by.get(mutant, set[str]())
+    ]
+    return Gate(
+        survivors=tuple(each.mutant for each in real if not each.killers and each.mutant not in excused),
+        toothless=tuple(each.id for each in checks if each.id not in teeth),
+        missed=tuple(missed),
+        null_passes=tuple(
+            f"{check}: {each.mutant}"
+            for each in matrix.rows
+            if each.null
+            for check, verdict in each.verdicts.items()
+            if verdict is Verdict.PASS
+        ),
+        reference_failures=tuple(f"{key}: {v}" for key, v in reference.items() if v is not Verdict.PASS),
+    )
+
+
+def _stamp() -> str:
+    """Changes with the suites and with the simulators that the mutants are made of."""
+    root = Path(__file__).resolve().parent.parent / "simulators"
+    digest = hashlib.sha256(suite_hash().encode())
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def cached_matrix(folder: Path, progress: Progress = lambda done, of, what: None) -> KillMatrix:
+    """The matrix of this very suite: from *folder* when it was measured before, else measured now and kept there."""
+    path = folder / f"kill-matrix-{_stamp()[:24]}.json"
+    if path.is_file():
+        try:
+            return from_plain(KillMatrix, json.loads(path.read_text(encoding="utf-8")))
+        except ValueError:
+            path.unlink()  # half-written by a killed run: measure again
+    matrix = kill_matrix(progress=progress)
+    folder.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".tmp")
+    fresh.write_text(json.dumps(to_plain(matrix), ensure_ascii=False), encoding="utf-8")
+    fresh.replace(path)
+    return matrix

@@ -1,0 +1,108 @@
+"""``doctor``: what is looked at before any verdict. Most failures that users meet are configuration."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from conformance.result import PreflightResult
+from conformance.roles.card_reader import ReaderTester
+from protocols.driver.card_reader import NoReply
+from protocols.link.base import CardPort, LinkError
+from protocols.wire.base import Label
+from protocols.wire.card_reader import Op, Place, Request
+from scenarios.models import Bench
+
+__all__ = ["environment", "look_at_card", "look_at_reader"]
+
+
+def environment(bench: Bench | None = None) -> list[PreflightResult]:
+    """What this machine offers: packages, rights, folders. With a bench: only what that bench needs must be there."""
+    schemes = {slot.scheme for slot in bench.slots.values()} if bench else {"vpcd", "pty"}
+    results: list[PreflightResult] = []
+    if schemes & {"vpcd", "pcsc"}:
+        results += _pcsc(schemes)
+    if "pty" in schemes:
+        results.append(_pty())
+    for name, slot in bench.slots.items() if bench else ():
+        if slot.scheme == "serial":
+            results.append(_serial(name, slot.link))
+    return results
+
+
+def _pcsc(schemes: set[str]) -> list[PreflightResult]:
+    found: list[PreflightResult] = []
+    have_pyscard = importlib.util.find_spec("smartcard") is not None
+    found.append(
+        PreflightResult(
+            "pyscard",
+            have_pyscard,
+            Label("Python PC/SC 库 pyscard", "the Python PC/SC library pyscard"),
+            Label("", "") if have_pyscard else Label("apt install libpcsclite-dev gcc 后重新 make certify", "apt install libpcsclite-dev gcc, then make certify again"),
+        )
+    )
+    if "vpcd" in schemes:
+        from scenarios.pcscd import PrivatePcscd
+
+        missing = PrivatePcscd.missing()
+        text = Label("私有 pcscd 与 vpcd 驱动", "a private pcscd and the vpcd driver")
+        what = "; ".join(missing)
+        found.append(PreflightResult("pcscd", not missing, text, Label(what, what)))
+    return found
+
+
+def _pty() -> PreflightResult:
+    good = Path("/dev/ptmx").exists() and os.access("/dev/ptmx", os.R_OK | os.W_OK)
+    remedy = Label("挂载 devpts（/dev/pts）", "mount devpts on /dev/pts")
+    return PreflightResult("pty", good, Label("伪终端 /dev/ptmx", "pseudo terminals (/dev/ptmx)"), Label("", "") if good else remedy)
+
+
+def _serial(name: str, link: str) -> PreflightResult:
+    path = link.removeprefix("serial://").partition("?")[0]
+    good = os.access(path, os.R_OK | os.W_OK)
+    text = Label(f"{name} 的串口 {path}", f"serial port {path} of {name}")
+    remedy = Label(f"检查接线与权限：{path} 不存在或不可读写", f"check cable and rights: {path} is missing or not accessible")
+    return PreflightResult(f"serial.{name}", good, text, Label("", "") if good else remedy)
+
+
+async def look_at_reader(tester: ReaderTester) -> PreflightResult:
+    """Does the reader answer in its dialect at all? Initialise once; any answer that follows the dialect will do."""
+    name = f"reader.{tester.slot}"
+    text = Label(f"读卡器 {tester.slot} 按 {tester.dialect.name} 应答", f"reader {tester.slot} answers as {tester.dialect.name}")
+    try:
+        await tester.open()
+        await tester.port.drain(0.02)
+        reply = await tester.ask(Request(Op.INITIALISE, place=Place.EJECT))
+    except NoReply as error:
+        remedy = Label(
+            f"无应答（{error.stage}，{error.waited_s:g} 秒）：检查电源、接线、波特率和协议 dialect",
+            f"no {error.stage} in {error.waited_s:g} s: check power, cable, baud rate and dialect",
+        )
+        return PreflightResult(name, False, text, remedy)
+    except LinkError as error:
+        return PreflightResult(name, False, text, Label(str(error), str(error)))
+    described = reply.data.decode("ascii", "replace").strip()
+    return PreflightResult(name, True, Label(f"{text.zh}：{described}", f"{text.en}: {described}"))
+
+
+async def look_at_card(name: str, port: CardPort) -> PreflightResult:
+    """Is there a card that answers to reset?"""
+    text = Label(f"卡 {name} 应答复位", f"card {name} answers to reset")
+    try:
+        atr = await port.power_on()
+    except LinkError as error:
+        return PreflightResult(f"card.{name}", False, text, Label(f"没有卡或无应答：{error}", f"no card, or mute: {error}"))
+    return PreflightResult(f"card.{name}", True, Label(f"{text.zh}：{atr.hex().upper()}", f"{text.en}: {atr.hex().upper()}"))
+
+
+def failures(results: Sequence[PreflightResult]) -> list[PreflightResult]:
+    """Those that are not in order."""
+    return [each for each in results if not each.ok]
+
+
+def have_tool(name: str) -> bool:
+    """True when the program *name* can be started."""
+    return shutil.which(name) is not None

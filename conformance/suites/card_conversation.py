@@ -1,0 +1,334 @@
+"""What the checks of social security cards share: commands for stimuli, and readings of them for oracles.
+
+Stimuli talk through :class:`Session`; it refuses to go on with a card that does not select SSSE, so a bank card or any
+other plain ISO 7816 card never loses a PIN try here. Oracles read :func:`talks` and :func:`started`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.judge_crypto import SM4, TDES, CardKeys, UnknownAlgorithm
+from conformance.model import NoObservation
+from conformance.roles.card import CardAnswer, CardTester
+from conformance.roles.card_reader import NotHome
+from conformance.roles.card_view import ApduExchange, CardStep, CardView
+from protocols.wire.base import Label
+
+__all__ = [
+    "AUTH_DATA",
+    "DF04",
+    "KEY_PUK",
+    "KEY_RK",
+    "KEY_UK",
+    "SSSE_NAME",
+    "Session",
+    "Start",
+    "Talk",
+    "ALGORITHM_NAMES",
+    "children",
+    "control",
+    "default_pin",
+    "generation",
+    "historical_bytes",
+    "judge_keys",
+    "only",
+    "parameter",
+    "started",
+    "talks",
+    "tries_left",
+]
+
+SSSE_NAME = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
+SELECT_SSSE = bytes.fromhex("00A404000F") + SSSE_NAME
+DF04 = 0xDF04
+KEY_UK, KEY_PUK, KEY_RK = 0x04, 0x06, 0x0A
+"""P2 of EXTERNAL AUTHENTICATE in SSSE: update, PIN unblocking, reading of the holder's file (cards.md 1.6)."""
+AUTH_DATA = bytes.fromhex("1112131415161718")
+TEST_ROOT_KEY = "404142434445464748494A4B4C4D4E4F"
+FEWEST_TRIES = 3
+"""A wrong PIN is presented only while at least so many tries are left: the last one is never taken."""
+
+
+def default_pin(facts: Mapping[str, Any]) -> str:
+    return str(facts.get("pixit", {}).get("card.pin", "123456"))
+
+
+def generation(facts: Mapping[str, Any]) -> str:
+    """Declared generation of the card: ``1.0``, ``2.0`` or ``3.0``."""
+    return str(facts.get("generation", ""))
+
+
+def parameter(facts: Mapping[str, Any], name: str) -> Any:
+    """A declared reading of the profile, None where it is left open."""
+    return facts.get("parameters", {}).get(name)
+
+
+def children(data: bytes) -> dict[int, bytes]:
+    """Tags and values of one level of BER-TLV; what cannot be read ends it. Bounded by the data."""
+    found: dict[int, bytes] = {}
+    at = 0
+    while at + 1 < len(data):
+        tag = data[at]
+        at += 1
+        if tag & 0x1F == 0x1F:
+            tag = tag << 8 | data[at]
+            at += 1
+        if at >= len(data) or data[at] > 0x7F or at + 1 + data[at] > len(data):
+            break
+        found[tag] = data[at + 1 : at + 1 + data[at]]
+        at += 1 + data[at]
+    return found
+
+
+def names_ssse(fci: bytes) -> bool:
+    """Whether *fci* is a template 6F that names SSSE: what no other card answers by accident."""
+    return children(children(fci).get(0x6F, b"")).get(0x84) == SSSE_NAME
+
+
+def algorithm_of(fci: bytes, area: str) -> int:
+    """Algorithm id by the rule of cards.md 1.2: tag 86 inside 9F0C; without it areas from 11 use SSF33, others 3DES."""
+    proprietary = children(children(children(fci).get(0x6F, b"")).get(0xA5, b""))
+    stated = children(proprietary.get(0x9F0C, b"")).get(0x86)
+    if stated is not None and len(stated) == 1:
+        return stated[0]
+    return 2 if area.startswith("11") else TDES
+
+
+def historical_bytes(atr: bytes) -> bytes:
+    """The historical bytes of *atr* by walking its interface bytes; empty when it ends too early."""
+    if len(atr) < 2:
+        return b""
+    count, present, at = atr[1] & 0x0F, atr[1] >> 4, 2
+    while present:
+        width = present.bit_count()
+        if at + width > len(atr):
+            return b""
+        present = atr[at + width - 1] >> 4 if present & 8 else 0
+        at += width
+    return atr[at : at + count] if at + count <= len(atr) else b""
+
+
+def tries_left(sw: int) -> int | None:
+    """Tries that ``63Cx`` tells; None for another status word."""
+    return sw & 0x0F if sw & 0xFFF0 == 0x63C0 else None
+
+
+class Session:
+    """Stimulus side: one powered social security card with SSSE selected."""
+
+    def __init__(self, t: CardTester, atr: bytes, fci: bytes) -> None:
+        self.t, self.atr, self.fci = t, atr, fci
+
+    @staticmethod
+    async def open(t: CardTester) -> Session:
+        """Cold reset and SSSE, in the step ``start``. Raises :class:`NotHome` for a card without SSSE."""
+        with t.step("start"):
+            atr = await t.power_on()
+            selected = await t.ask(SELECT_SSSE)
+        if not names_ssse(selected.data):
+            raise NotHome(Label("选择 SSSE 未得到其 FCI：不是社会保障卡", "no FCI of SSSE: not a social security card"))
+        return Session(t, atr, selected.data)
+
+    async def again(self, warm: bool = False) -> None:
+        """Reset, and select SSSE again."""
+        await self.t.power_on(warm)
+        await self.t.ask(SELECT_SSSE)
+
+    async def ssse(self) -> CardAnswer:
+        return await self.t.ask(SELECT_SSSE)
+
+    async def select(self, fid: int) -> CardAnswer:
+        """SELECT by file identifier, P1 = 00."""
+        return await self.t.ask(bytes.fromhex("00A4000002") + fid.to_bytes(2))
+
+    async def read(self, ef: int, tag: int, value_length: int) -> CardAnswer:
+        """Select the EF and read the record of that tag, as deployed hosts do."""
+        await self.select(ef)
+        return await self.record(tag, value_length)
+
+    async def record(self, tag: int, value_length: int) -> CardAnswer:
+        """The record of that tag in the current EF."""
+        return await self.t.ask(bytes((0x00, 0xB2, tag, 0x00, value_length + 2)))
+
+    # Authentication.
+
+    async def keys(self) -> CardKeys:
+        """Read what the key derivation needs and leave the area in the history (step ``area``).
+
+        Raises :class:`NotHome` when the card's algorithm has no public text or its ATR cannot carry the factors.
+        """
+        with self.t.step("issuer"):
+            identification = (await self.read(0xEF05, 0x01, 0x10)).data
+        history = historical_bytes(self.atr)
+        digits = identification[2:5].hex() if len(identification) == 18 else history[7:9].hex() + "00"
+        with self.t.step("area", digits=digits):
+            pass
+        if len(history) != 13 or not digits.isdecimal():
+            raise NotHome(Label("ATR 或卡识别码不含分散因子", "ATR or identification hold no diversification factors"))
+        try:
+            return _derive(self.t.facts, self.fci, history, digits)
+        except UnknownAlgorithm as error:
+            raise NotHome(Label("卡的算法没有公开文本，无法判定", str(error))) from error
+
+    async def challenge(self, length: int = 8) -> bytes:
+        return (await self.t.ask(bytes((0x00, 0x84, 0x00, 0x00, length)))).data
+
+    async def authenticate(self, keys: CardKeys, key_id: int, *, spoil: bool = False) -> CardAnswer:
+        """GET CHALLENGE and EXTERNAL AUTHENTICATE; *spoil* sends a wrong cryptogram."""
+        proof = keys.authentication(await self.challenge(), AUTH_DATA)
+        if spoil:
+            proof = bytes((proof[0] ^ 0xFF,)) + proof[1:]
+        return await self.external(key_id, proof)
+
+    async def external(self, key_id: int, proof: bytes) -> CardAnswer:
+        """EXTERNAL AUTHENTICATE with a ready cryptogram."""
+        return await self.t.ask(bytes((0x00, 0x82, 0x00, key_id, 0x10)) + proof + AUTH_DATA)
+
+    async def secured(self, keys: CardKeys, header: str, data: bytes = b"", *, spoil: bool = False) -> CardAnswer:
+        """Send ``header`` (CLA INS P1 P2) with *data* and its MAC under a fresh challenge."""
+        head = bytes.fromhex(header) + bytes((len(data) + 4,))
+        code = keys.command_mac(await self.challenge(), head + data)
+        if spoil:
+            code = bytes((code[0] ^ 0xFF,)) + code[1:]
+        return await self.t.ask(head + data + code)
+
+    # PIN.
+
+    @property
+    def pin(self) -> str:
+        return default_pin(self.t.facts)
+
+    def wrong_pin(self) -> str:
+        """Digits of the same length that are not the PIN."""
+        return "".join(str((int(each) + 1) % 10) for each in self.pin)
+
+    async def verify(self, pin: str) -> CardAnswer:
+        packed = packed_pin(pin)
+        return await self.t.ask(bytes((0x00, 0x20, 0x00, 0x00, len(packed))) + packed)
+
+    async def query(self) -> CardAnswer:
+        """VERIFY with Lc 00: how many tries are left."""
+        return await self.t.ask(bytes.fromhex("0020000000"))
+
+    async def change_pin(self, old: str, new: str) -> CardAnswer:
+        data = packed_pin(old) + b"\xff" + packed_pin(new)
+        return await self.t.ask(bytes((0x80, 0x5E, 0x01, 0x00, len(data))) + data)
+
+    async def spare_tries(self) -> int:
+        """Tries left, asked in the step ``tries``. Raises :class:`NotHome` when a wrong PIN could lock the card."""
+        with self.t.step("tries"):
+            left = tries_left((await self.query()).sw)
+        if left is None or left < FEWEST_TRIES:
+            raise NotHome(
+                Label("密码剩余次数未知或不足，不再试错", "PIN tries unknown or too few: no wrong PIN is presented")
+            )
+        return left
+
+
+def packed_pin(pin: str) -> bytes:
+    """PIN digits, two a byte, low nibble F when odd (cards.md 1.6)."""
+    return bytes.fromhex(pin + "F" * (len(pin) % 2))
+
+
+def _derive(facts: Mapping[str, Any], fci: bytes, historical: bytes, area: str) -> CardKeys:
+    root = bytes.fromhex(str(facts.get("pixit", {}).get("card.root_key", TEST_ROOT_KEY)))
+    return CardKeys.derive(algorithm_of(fci, area), root, historical, area)
+
+
+# Oracle side.
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """One command and all that it brought: answers to GET RESPONSE joined, a repeat after 6Cxx folded in."""
+
+    seqs: tuple[int, int]
+    command: bytes
+    data: bytes
+    sw: int
+
+    @property
+    def ok(self) -> bool:
+        return self.sw == 0x9000
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How the check began: ATR, FCI of SSSE, and where that is written."""
+
+    atr: bytes
+    fci: bytes
+    seqs: tuple[int, int]
+
+    @property
+    def proprietary(self) -> dict[int, bytes]:
+        """What template A5 holds."""
+        return children(children(children(self.fci).get(0x6F, b"")).get(0xA5, b""))
+
+
+def talks(step: CardStep) -> list[Talk]:
+    """The commands of *step* that were answered, each with its follow-ups."""
+    found: list[Talk] = []
+    previous: ApduExchange | None = None
+    for each in step.exchanges:
+        if not each.answered:
+            previous = None
+            continue
+        if previous is not None and found and _continues(previous, each):
+            last = found.pop()
+            found.append(Talk((last.seqs[0], each.seqs[1]), last.command, last.data + each.data, each.sw))
+        else:
+            found.append(Talk(each.seqs, each.command, each.data, each.sw))
+        previous = each
+    return found
+
+
+def _continues(before: ApduExchange, now: ApduExchange) -> bool:
+    if before.sw >> 8 == 0x61:
+        return now.command[1:2] == b"\xc0"
+    return before.sw >> 8 == 0x6C and now.command[:4] == before.command[:4]
+
+
+def only(v: CardView, name: str, index: int = -1) -> Talk:
+    """The command of that index (last) in the step *name*. Raises :class:`NoObservation`."""
+    step = v.step(name)
+    found = talks(step)
+    try:
+        return found[index]
+    except IndexError:
+        raise NoObservation(
+            Label(f"步骤“{name}”没有得到应答", f"step {name!r} holds no answer"), tuple(step.seqs)
+        ) from None
+
+
+def started(v: CardView) -> Start:
+    """The positive control of every check: SSSE was selected and named itself. Raises :class:`NoObservation`."""
+    step = v.step("start")
+    selected = only(v, "start")
+    if not names_ssse(selected.data):
+        what = Label("选择 SSSE 未得到其 FCI：不是社会保障卡", "no FCI of SSSE: not a social security card")
+        raise NoObservation(what, selected.seqs)
+    return Start(step.atr.raw, selected.data, step.seqs)
+
+
+def judge_keys(v: CardView) -> CardKeys:
+    """The keys the card must hold, from ATR, FCI, area and declared root key. Raises :class:`NoObservation`."""
+    start = started(v)
+    area = str(v.step("area").note.get("digits", ""))
+    historical = historical_bytes(start.atr)
+    try:
+        return _derive(v.facts, start.fci, historical, area)
+    except UnknownAlgorithm as error:
+        raise NoObservation(Label("卡的算法没有公开文本，无法判定", str(error)), start.seqs) from error
+
+
+def control(holds: bool, zh: str, en: str, about: Talk) -> None:
+    """The positive control of a negative check. Raises :class:`NoObservation` where it failed."""
+    if not holds:
+        raise NoObservation(Label(f"对照未成立：{zh}", f"the control failed: {en}"), about.seqs)
+
+
+ALGORITHM_NAMES = {TDES: "3DES", 2: "SSF33", SM4: "SM4"}

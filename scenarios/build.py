@@ -1,0 +1,82 @@
+"""From the words of a bench file to simulated devices: readings, options, timing, mutants."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, get_type_hints
+
+from simulators.card.psam import build_psam
+from simulators.card.social_security import build_card
+
+from scenarios.models import Slot
+from simulators.device.card_reader import ReaderOptions, ReaderReadings, ReaderTiming, build_reader
+from simulators.fault.base import mutants
+
+__all__ = ["BenchError", "build_slot_card", "build_slot_reader", "maker_of"]
+
+P = TypeVar("P")
+
+
+class BenchError(Exception):
+    """The bench cannot be brought up; the text names the slot and the remedy."""
+
+
+def maker_of(slot: Slot, name: str) -> Callable[..., Any]:
+    """The reference builder of the slot's class, or the mutant that ``fault`` names."""
+    reference: Callable[..., Any] = build_reader if slot.device_class == "card_reader" else build_card
+    if not slot.fault:
+        return reference
+    known = {each.id: each for each in mutants(slot.device_class)}
+    if slot.fault not in known:
+        raise BenchError(f"slot {name!r}: no mutant {slot.fault!r}; `onecard mutants --list` shows them")
+    return known[slot.fault].make
+
+
+def build_slot_reader(slot: Slot, name: str, seed: int) -> Any:
+    """The simulated reader of *slot*. Raises :class:`BenchError` for a reading or option that does not exist."""
+    options = _fields(ReaderOptions, slot.options, f"slot {name!r}: options")
+    return maker_of(slot, name)(
+        dialect=slot.dialect,
+        options=options,
+        readings=_fields(ReaderReadings, slot.readings, f"slot {name!r}: readings"),
+        timing=ReaderTiming.brisk() if slot.timing == "brisk" else ReaderTiming(),
+        mode=slot.mode,
+        seed=seed,
+        sam_cards={n: build_psam(seed=seed * 100 + n) for n in range(1, options.sam_sockets + 1)},
+    )
+
+
+def build_slot_card(slot: Slot, name: str, seed: int) -> Any:
+    """The simulated card of *slot*; ``image`` is its generation (``3.0``), optionally with options besides."""
+    try:
+        return maker_of(slot, name)(generation=slot.image, seed=seed, **slot.options)
+    except (TypeError, ValueError, KeyError) as error:
+        raise BenchError(f"slot {name!r}: card image {slot.image!r} cannot be built: {error}") from error
+
+
+def _fields(model: type[P], given: Mapping[str, Any], where: str) -> P:
+    known = {each.name: each for each in dataclasses.fields(model)}  # pyright: ignore[reportArgumentType]
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise BenchError(f"{where}: unknown {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+    hints = get_type_hints(model)
+    values = {key: _as(hints[key], value, f"{where}.{key}") for key, value in given.items()}
+    try:
+        return model(**values)
+    except ValueError as error:
+        raise BenchError(f"{where}: {error}") from error
+
+
+def _as(kind: Any, value: Any, where: str) -> Any:
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        try:
+            return kind(value)
+        except ValueError:
+            raise BenchError(f"{where}: {value!r} is none of {', '.join(each.value for each in kind)}") from None
+    if kind is bytes and isinstance(value, str):
+        return value.encode("ascii")
+    if kind in (bool, int, float, str) and not isinstance(value, kind) and not (kind is float and isinstance(value, int)):
+        raise BenchError(f"{where}: {value!r} is not a {kind.__name__}")
+    return value

@@ -1,0 +1,268 @@
+"""Brings a bench up and down: devices, links, hands, a private pcscd. Nothing is left behind, however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from protocols.link.pcsc import PcscCardPort
+from protocols.link.vpcd import VpcdCard
+
+from protocols.clock import Clock
+from protocols.link.base import CardPort, Link, LinkError, open_link
+from protocols.link.pty import open_pty
+from protocols.wire.base import Label
+from scenarios.build import BenchError, build_slot_card, build_slot_reader
+from scenarios.hand import Hand, PersonHand, ProgramHand, SimulatorHand
+from scenarios.models import Bench, Slot
+from scenarios.pcscd import PrivatePcscd
+from scenarios.program import ForeignProgram
+from scenarios.simulated import CARD_ACTIONS, InProcessCardPort, apply_to_reader, reader_actions
+from simulators.device.base import Device
+from simulators.host import DeviceHost
+
+__all__ = ["AskPerson", "LiveBench", "LiveCard", "LiveReader"]
+
+AskPerson = Callable[[str, str, Label], Awaitable[bool]]
+OnViolation = Callable[[str, str], None]
+
+OPEN_TRIES = 100
+OPEN_PAUSE_S = 0.1
+"""A foreign device that its hand program starts needs time to offer its port: ten seconds in all."""
+
+
+@dataclass(slots=True)
+class LiveReader:
+    """A reader that stands on the bench. ``open_line`` may be called again after a power cut."""
+
+    name: str
+    slot: Slot
+    hand: Hand
+    open_line: Callable[[], Awaitable[Link]]
+    link_shown: str
+    device: Device | None = None
+
+
+@dataclass(slots=True)
+class LiveCard:
+    """A card that stands on the bench. ``revive`` brings the PC/SC stack back after an exchange that hung."""
+
+    name: str
+    slot: Slot
+    hand: Hand
+    port: CardPort
+    revive: Callable[[], Awaitable[None]]
+    link_shown: str
+    card: Any = None
+
+
+@dataclass(slots=True)
+class LiveBench:
+    """A bench that is up. Use as ``async with LiveBench(bench, clock) as live``."""
+
+    bench: Bench
+    clock: Clock
+    ask_person: AskPerson | None = None
+    on_violation: OnViolation = lambda slot, text: None
+    readers: dict[str, LiveReader] = field(default_factory=dict[str, LiveReader])
+    cards: dict[str, LiveCard] = field(default_factory=dict[str, LiveCard])
+    pcscd: PrivatePcscd | None = None
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def __aenter__(self) -> LiveBench:
+        try:
+            await self._bring_up()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stack.aclose()
+
+    async def _bring_up(self) -> None:
+        over_pcsc = [name for name, slot in self.bench.slots.items() if slot.scheme == "vpcd"]
+        if over_pcsc:
+            await self._start_pcscd(over_pcsc)
+        for number, (name, slot) in enumerate(self.bench.slots.items()):
+            seed = self.bench.seed * 1000 + number
+            if slot.device_class == "card_reader":
+                self.readers[name] = await self._reader(name, slot, seed)
+            else:
+                self.cards[name] = await self._card(name, slot, seed, over_pcsc)
+
+    # Readers.
+
+    async def _reader(self, name: str, slot: Slot, seed: int) -> LiveReader:
+        if slot.scheme == "sim":
+            return self._simulated_reader(name, slot, seed)
+        if slot.scheme == "pty":
+            return await self._reader_on_pty(name, slot, seed)
+        hand = await self._hand(name, slot, None)
+
+        async def open_line() -> Link:
+            return await _open_patiently(slot.link, self.clock)
+
+        return LiveReader(name, slot, hand, open_line, slot.link)
+
+    def _simulated_reader(self, name: str, slot: Slot, seed: int) -> LiveReader:
+        from protocols.link.memory import memory_pair
+
+        device = build_slot_reader(slot, name, seed)
+        hosts: list[DeviceHost] = []
+
+        async def open_line() -> Link:
+            if hosts:
+                await hosts.pop().aclose()
+            near, far = memory_pair()
+            host = DeviceHost(device, far, self.clock, lambda text: self.on_violation(name, text))
+            host.start()
+            hosts.append(host)
+            return near
+
+        async def stop() -> None:
+            if hosts:
+                await hosts.pop().aclose()
+
+        async def apply(action: str) -> None:
+            apply_to_reader(action, hosts[0].apply if hosts else lambda event: device.apply(event, self.clock.now()), seed)
+
+        self._stack.push_async_callback(stop)
+        return LiveReader(name, slot, SimulatorHand(apply, reader_actions()), open_line, slot.link, device)
+
+    async def _reader_on_pty(self, name: str, slot: Slot, seed: int) -> LiveReader:
+        device = build_slot_reader(slot, name, seed)
+        master = open_pty()
+        host = DeviceHost(device, master, self.clock, lambda text: self.on_violation(name, text))
+        host.start()
+        self._stack.push_async_callback(host.aclose)
+        url = f"{master.url}?baud=9600"
+
+        async def open_line() -> Link:
+            return await open_link(url, self.clock)
+
+        async def apply(action: str) -> None:
+            apply_to_reader(action, host.apply, seed)
+
+        hand: Hand = SimulatorHand(apply, reader_actions())
+        if slot.hand.by == "person":
+            hand = await self._hand(name, slot, None)
+        return LiveReader(name, slot, hand, open_line, url, device)
+
+    # Cards.
+
+    async def _start_pcscd(self, names: list[str]) -> None:
+        missing = PrivatePcscd.missing()
+        if missing:
+            raise BenchError(f"the PC/SC tier cannot start: {'; '.join(missing)}")
+        fixed = {name: port for name in names if (port := _port_of(self.bench.slots[name]))}
+        self.pcscd = PrivatePcscd(len(names), ports=[fixed.get(name, 0) for name in names])
+        await asyncio.to_thread(self.pcscd.start)
+        self._stack.callback(self.pcscd.stop)
+
+    async def _card(self, name: str, slot: Slot, seed: int, over_pcsc: list[str]) -> LiveCard:
+        if slot.scheme == "sim":
+            return self._card_in_process(name, slot, seed)
+        if slot.scheme == "pcsc":
+            port = PcscCardPort(_reader_name(slot))
+            self._stack.push_async_callback(port.aclose)
+            return LiveCard(name, slot, await self._hand(name, slot, None), port, port.reopen, slot.link)
+        assert self.pcscd is not None
+        return await self._card_on_vpcd(name, slot, seed, self.pcscd, over_pcsc.index(name))
+
+    def _card_in_process(self, name: str, slot: Slot, seed: int) -> LiveCard:
+        from scenarios.simulated import apply_to_card
+
+        card = build_slot_card(slot, name, seed)
+        port = InProcessCardPort(card)
+
+        async def apply(action: str) -> None:
+            apply_to_card(action, card, port)
+
+        async def revive() -> None:
+            return None
+
+        return LiveCard(name, slot, SimulatorHand(apply, CARD_ACTIONS), port, revive, slot.link, card)
+
+    async def _card_on_vpcd(self, name: str, slot: Slot, seed: int, pcscd: PrivatePcscd, index: int) -> LiveCard:
+        tcp_port, reader = pcscd.ports[index], pcscd.readers[index]
+        card: Any = None
+        hand: Hand
+        if slot.image:
+            card = build_slot_card(slot, name, seed)
+            served = VpcdCard(card)
+            await asyncio.to_thread(served.start, "127.0.0.1", tcp_port)
+            self._stack.callback(served.stop)
+            hand = SimulatorHand(_vpcd_hand(served, card), CARD_ACTIONS)
+            restart: Callable[[], Awaitable[None]] | None = None
+        else:
+            program = ForeignProgram(slot.program, self.bench.folder, host="127.0.0.1", port=tcp_port)
+            await program.start()
+            self._stack.push_async_callback(program.stop)
+            hand, restart = await self._hand(name, slot, None), program.restart
+        port = PcscCardPort(reader, socket=pcscd.socket_path)
+        self._stack.push_async_callback(port.aclose)
+
+        async def revive() -> None:
+            await port.aclose()
+            await asyncio.to_thread(pcscd.restart)
+            if restart is not None:
+                await restart()
+            await port.reopen()
+
+        return LiveCard(name, slot, hand, port, revive, f"vpcd://127.0.0.1:{tcp_port}", card)
+
+    async def _hand(self, name: str, slot: Slot, fallback: Hand | None) -> Hand:
+        spec = slot.hand
+        if spec.by == "program":
+            hand = await ProgramHand.start(spec.program, self.bench.folder, spec.actions, spec.patience_s)
+            self._stack.push_async_callback(hand.aclose)
+            return hand
+        if spec.by == "person":
+            if self.ask_person is None:
+                raise BenchError(f"slot {name!r}: hand: person needs a terminal; run it in the TUI or interactively")
+            return PersonHand(self.ask_person, spec.patience_s)
+        return fallback or SimulatorHand(_nobody, ())
+
+
+def _vpcd_hand(served: VpcdCard, card: Any) -> Callable[[str], Awaitable[None]]:
+    async def apply(action: str) -> None:
+        word, _, argument = action.partition(" ")
+        if word == "remove":
+            await asyncio.to_thread(served.remove)
+        elif word == "insert":
+            await asyncio.to_thread(served.insert)
+        elif word == "tear" and hasattr(card, "tear_after"):
+            card.tear_after(int(argument or "1"))
+        else:
+            raise ValueError(f"unknown action {action!r}")
+
+    return apply
+
+
+async def _nobody(action: str) -> None:
+    raise ValueError(f"nobody can do {action!r} here")
+
+
+async def _open_patiently(link: str, clock: Clock) -> Link:
+    for attempt in range(OPEN_TRIES):
+        try:
+            return await open_link(link, clock)
+        except LinkError:
+            if attempt == OPEN_TRIES - 1:
+                raise
+            await clock.sleep_until(clock.now() + OPEN_PAUSE_S)
+    raise LinkError(f"{link} could not be opened")
+
+
+def _port_of(slot: Slot) -> int:
+    from protocols.link.base import LinkUrl
+
+    return LinkUrl.parse(slot.link).port
+
+
+def _reader_name(slot: Slot) -> str:
+    return slot.link.removeprefix("pcsc://")
