@@ -51,7 +51,7 @@ DOCUMENT_LABELS: dict[str, Label] = {
     "DG": Label("东莞诊疗一卡通采购需求书", "Dongguan one-card tender"),
     "BJ": Label("北京社会保障卡系统运维合同", "Beijing social security card operations contract"),
     "BK": Label("北京社会保障卡自助终端运维细则", "Beijing kiosk operating rules"),
-    "LL": Label("吕梁自助式医保便民服务点地方标准", "Lüliang standard for self-service insurance points"),
+    "LL": Label("吕梁自助式医保便民服务点地方标准", "Luliang standard for self-service insurance points"),
     "YH": Label("余杭综合自助办事服务机管理办法", "Yuhang rules for integrated service machines"),
 }
 

@@ -62,6 +62,7 @@ class RunOptions:
     """How a run talks to its surroundings."""
 
     history_path: Path
+    run_id: str
     progress: Callable[[Progress], None] = lambda message: None
     ask_person: AskPerson | None = None
     kill_matrix: KillMatrix = field(default_factory=KillMatrix)
@@ -103,7 +104,7 @@ class _Run:
             else:
                 await self._on_bench(history, clock)
             history.append("bench", "-", "run", phase="end", status=self.status)
-        return self._result(history)
+        return self._result()
 
     async def _on_bench(self, history: History, clock: Clock) -> None:
         def violated(slot: str, text: str) -> None:
@@ -279,13 +280,12 @@ class _Run:
         hands = "/".join(sorted({slot.hand.by for slot in self.bench.slots.values()}))
         return BenchInventory(self.bench.bench, ", ".join(self.bench.under_test), slots, hands, self.bench.seed)
 
-    def _result(self, history: History) -> RunResult:
+    def _result(self) -> RunResult:
         lock = lock_of(self.resolved)
-        run_id = hashlib.sha256(f"{lock['sha256']}{history.head}".encode()).hexdigest()[:16]
         plan = self.resolved.plan
         title = plan.title
         return RunResult(
-            run_id=run_id,
+            run_id=self.options.run_id,
             status=self.status,
             plan_lock=lock,
             suite_hash=lock["suite_hash"],

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from conformance.catalogue import catalogue
 from conformance.model import Outcome, Verdict, discover_checks
 from conformance.result import NotRun, RunResult, WaiverUse
 from protocols.wire.base import Label
@@ -149,9 +150,7 @@ def clause_matrix(
 
 def installed_clauses() -> tuple[ClauseLike, ...]:
     """The clause catalogue that is installed."""
-    from conformance.clauses import catalogue
-
-    return tuple(catalogue())
+    return tuple(catalogue().values())
 
 
 def as_label(value: Any) -> Label:

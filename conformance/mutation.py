@@ -15,8 +15,6 @@ from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
-from simulators.fault.null_devices import NULL_CARDS, NULL_DEVICES
-
 from conformance.inprocess import run_card_check, run_reader_check
 from conformance.model import Check, Verdict, discover_checks
 from conformance.plan import suite_hash
@@ -24,6 +22,7 @@ from conformance.result import EquivalentMutant, KillMatrix, MutantRow
 from conformance.strict_json import from_plain, to_plain
 from protocols.wire.base import Label
 from simulators.fault.base import Mutant, mutants
+from simulators.fault.null_devices import NULL_CARDS, NULL_DEVICES
 
 __all__ = ["Gate", "cached_matrix", "gate", "kill_matrix", "reference_verdicts"]
 

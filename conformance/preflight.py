@@ -15,6 +15,7 @@ from protocols.link.base import CardPort, LinkError
 from protocols.wire.base import Label
 from protocols.wire.card_reader import Op, Place, Request
 from scenarios.models import Bench
+from scenarios.pcscd import missing
 
 __all__ = ["environment", "look_at_card", "look_at_reader"]
 
@@ -45,12 +46,11 @@ def _pcsc(schemes: set[str]) -> list[PreflightResult]:
         )
     )
     if "vpcd" in schemes:
-        from scenarios.pcscd import PrivatePcscd
-
-        missing = PrivatePcscd.missing()
+        lacks = missing()
         text = Label("私有 pcscd 与 vpcd 驱动", "a private pcscd and the vpcd driver")
-        what = "; ".join(missing)
-        found.append(PreflightResult("pcscd", not missing, text, Label(what, what)))
+        what = "; ".join(lacks)
+        remedy = Label(f"缺少：{what}", f"missing: {what}") if lacks else Label("", "")
+        found.append(PreflightResult("pcscd", not lacks, text, remedy))
     return found
 
 

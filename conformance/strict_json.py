@@ -147,6 +147,8 @@ def _enum(wanted: type[Enum], plain: Any, where: str) -> Enum:
 def _scalar(wanted: Any, plain: Any, where: str) -> Any:
     if wanted is float and isinstance(plain, int) and not isinstance(plain, bool):
         return plain
+    if wanted is str and isinstance(plain, str) and any("\ud800" <= each <= "\udfff" for each in plain):
+        raise StrictJsonError(where, "half of a surrogate pair is no text")
     if wanted in (str, int, float, bool) and type(plain) is wanted:
         return plain
     raise StrictJsonError(where, f"{getattr(wanted, '__name__', wanted)} expected, {type(plain).__name__} found")

@@ -8,19 +8,18 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from protocols.link.pcsc import PcscCardPort
-from protocols.link.vpcd import VpcdCard
-
 from protocols.clock import Clock
 from protocols.link.base import CardPort, Link, LinkError, open_link
+from protocols.link.pcsc import PcscCardPort
 from protocols.link.pty import open_pty
+from protocols.link.vpcd import VpcdCard
 from protocols.wire.base import Label
 from scenarios.build import BenchError, build_slot_card, build_slot_reader
 from scenarios.hand import Hand, PersonHand, ProgramHand, SimulatorHand
 from scenarios.models import Bench, Slot
-from scenarios.pcscd import PrivatePcscd
+from scenarios.pcscd import PrivatePcscd, ReaderSlot, missing, port_in_use
 from scenarios.program import ForeignProgram
-from scenarios.simulated import CARD_ACTIONS, InProcessCardPort, apply_to_reader, reader_actions
+from scenarios.simulated import CARD_ACTIONS, InProcessCardPort, apply_to_card, apply_to_reader, reader_actions
 from simulators.device.base import Device
 from simulators.host import DeviceHost
 
@@ -28,6 +27,9 @@ __all__ = ["AskPerson", "LiveBench", "LiveCard", "LiveReader"]
 
 AskPerson = Callable[[str, str, Label], Awaitable[bool]]
 OnViolation = Callable[[str, str], None]
+
+SLOTS_A_PAIR = 2
+FIRST_CHOSEN_PORT, LAST_CHOSEN_PORT = 20100, 32000
 
 OPEN_TRIES = 100
 OPEN_PAUSE_S = 0.1
@@ -70,6 +72,7 @@ class LiveBench:
     readers: dict[str, LiveReader] = field(default_factory=dict[str, LiveReader])
     cards: dict[str, LiveCard] = field(default_factory=dict[str, LiveCard])
     pcscd: PrivatePcscd | None = None
+    _places: dict[str, ReaderSlot] = field(default_factory=dict[str, ReaderSlot])
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def __aenter__(self) -> LiveBench:
@@ -92,7 +95,7 @@ class LiveBench:
             if slot.device_class == "card_reader":
                 self.readers[name] = await self._reader(name, slot, seed)
             else:
-                self.cards[name] = await self._card(name, slot, seed, over_pcsc)
+                self.cards[name] = await self._card(name, slot, seed)
 
     # Readers.
 
@@ -101,7 +104,7 @@ class LiveBench:
             return self._simulated_reader(name, slot, seed)
         if slot.scheme == "pty":
             return await self._reader_on_pty(name, slot, seed)
-        hand = await self._hand(name, slot, None)
+        hand = await self._hand(name, slot)
 
         async def open_line() -> Link:
             return await _open_patiently(slot.link, self.clock)
@@ -109,8 +112,6 @@ class LiveBench:
         return LiveReader(name, slot, hand, open_line, slot.link)
 
     def _simulated_reader(self, name: str, slot: Slot, seed: int) -> LiveReader:
-        from protocols.link.memory import memory_pair
-
         device = build_slot_reader(slot, name, seed)
         hosts: list[DeviceHost] = []
 
@@ -149,33 +150,38 @@ class LiveBench:
 
         hand: Hand = SimulatorHand(apply, reader_actions())
         if slot.hand.by == "person":
-            hand = await self._hand(name, slot, None)
+            hand = await self._hand(name, slot)
         return LiveReader(name, slot, hand, open_line, url, device)
 
     # Cards.
 
     async def _start_pcscd(self, names: list[str]) -> None:
-        missing = PrivatePcscd.missing()
-        if missing:
-            raise BenchError(f"the PC/SC tier cannot start: {'; '.join(missing)}")
-        fixed = {name: port for name in names if (port := _port_of(self.bench.slots[name]))}
-        self.pcscd = PrivatePcscd(len(names), ports=[fixed.get(name, 0) for name in names])
-        await asyncio.to_thread(self.pcscd.start)
-        self._stack.callback(self.pcscd.stop)
+        lacks = missing()
+        if lacks:
+            raise BenchError(f"the PC/SC tier cannot start; missing: {'; '.join(lacks)}")
+        fixed = [LinkUrl.parse(self.bench.slots[name].link).port for name in names]
+        if any(fixed):
+            # A port that the file names belongs to the first reader of a pair: each slot then gets a pair of its own.
+            pairs = [port or _free_pair(index) for index, port in enumerate(fixed)]
+            self.pcscd = PrivatePcscd(SLOTS_A_PAIR * len(names), ports=pairs)
+        else:
+            self.pcscd = PrivatePcscd(len(names))
+        await self.pcscd.start()
+        self._stack.push_async_callback(self.pcscd.stop)
+        step = SLOTS_A_PAIR if any(fixed) else 1
+        self._places = {name: self.pcscd.slots[index * step] for index, name in enumerate(names)}
 
-    async def _card(self, name: str, slot: Slot, seed: int, over_pcsc: list[str]) -> LiveCard:
+    async def _card(self, name: str, slot: Slot, seed: int) -> LiveCard:
         if slot.scheme == "sim":
             return self._card_in_process(name, slot, seed)
         if slot.scheme == "pcsc":
             port = PcscCardPort(_reader_name(slot))
             self._stack.push_async_callback(port.aclose)
-            return LiveCard(name, slot, await self._hand(name, slot, None), port, port.reopen, slot.link)
+            return LiveCard(name, slot, await self._hand(name, slot), port, port.reopen, slot.link)
         assert self.pcscd is not None
-        return await self._card_on_vpcd(name, slot, seed, self.pcscd, over_pcsc.index(name))
+        return await self._card_on_vpcd(name, slot, seed, self.pcscd)
 
     def _card_in_process(self, name: str, slot: Slot, seed: int) -> LiveCard:
-        from scenarios.simulated import apply_to_card
-
         card = build_slot_card(slot, name, seed)
         port = InProcessCardPort(card)
 
@@ -187,35 +193,37 @@ class LiveBench:
 
         return LiveCard(name, slot, SimulatorHand(apply, CARD_ACTIONS), port, revive, slot.link, card)
 
-    async def _card_on_vpcd(self, name: str, slot: Slot, seed: int, pcscd: PrivatePcscd, index: int) -> LiveCard:
-        tcp_port, reader = pcscd.ports[index], pcscd.readers[index]
+    async def _card_on_vpcd(self, name: str, slot: Slot, seed: int, pcscd: PrivatePcscd) -> LiveCard:
+        place = self._places[name]
         card: Any = None
         hand: Hand
+        restart: Callable[[], Awaitable[None]] | None = None
         if slot.image:
             card = build_slot_card(slot, name, seed)
-            served = VpcdCard(card)
-            await asyncio.to_thread(served.start, "127.0.0.1", tcp_port)
+            served = VpcdCard(card, name=name)
+            served.start(place.host, place.port)
             self._stack.callback(served.stop)
-            hand = SimulatorHand(_vpcd_hand(served, card), CARD_ACTIONS)
-            restart: Callable[[], Awaitable[None]] | None = None
+            hand = SimulatorHand(_vpcd_hand(served, card, place.reader, pcscd.socket, self.clock), CARD_ACTIONS)
         else:
-            program = ForeignProgram(slot.program, self.bench.folder, host="127.0.0.1", port=tcp_port)
+            program = ForeignProgram(slot.program, self.bench.folder, host=place.host, port=place.port)
             await program.start()
             self._stack.push_async_callback(program.stop)
-            hand, restart = await self._hand(name, slot, None), program.restart
-        port = PcscCardPort(reader, socket=pcscd.socket_path)
+            hand, restart = await self._hand(name, slot), program.restart
+        port = PcscCardPort(place.reader, socket=pcscd.socket)
         self._stack.push_async_callback(port.aclose)
+        await _card_appears(place.reader, pcscd.socket, self.clock)
 
         async def revive() -> None:
             await port.aclose()
-            await asyncio.to_thread(pcscd.restart)
+            await pcscd.restart()
             if restart is not None:
                 await restart()
+            await _card_appears(place.reader, pcscd.socket, self.clock)
             await port.reopen()
 
-        return LiveCard(name, slot, hand, port, revive, f"vpcd://127.0.0.1:{tcp_port}", card)
+        return LiveCard(name, slot, hand, port, revive, place.url, card)
 
-    async def _hand(self, name: str, slot: Slot, fallback: Hand | None) -> Hand:
+    async def _hand(self, name: str, slot: Slot) -> Hand:
         spec = slot.hand
         if spec.by == "program":
             hand = await ProgramHand.start(spec.program, self.bench.folder, spec.actions, spec.patience_s)
@@ -225,22 +233,43 @@ class LiveBench:
             if self.ask_person is None:
                 raise BenchError(f"slot {name!r}: hand: person needs a terminal; run it in the TUI or interactively")
             return PersonHand(self.ask_person, spec.patience_s)
-        return fallback or SimulatorHand(_nobody, ())
+        return SimulatorHand(_nobody, ())
 
 
-def _vpcd_hand(served: VpcdCard, card: Any) -> Callable[[str], Awaitable[None]]:
+def _vpcd_hand(
+    served: VpcdCard, card: Any, reader: str, socket: str, clock: Clock
+) -> Callable[[str], Awaitable[None]]:
     async def apply(action: str) -> None:
         word, _, argument = action.partition(" ")
         if word == "remove":
             await asyncio.to_thread(served.remove)
+            # A removal shorter than the driver's poll goes unseen: wait until the reader shows it.
+            await wait_card(reader, False, clock, socket=socket)
         elif word == "insert":
-            await asyncio.to_thread(served.insert)
+            served.insert()
+            await wait_card(reader, True, clock, socket=socket)
         elif word == "tear" and hasattr(card, "tear_after"):
             card.tear_after(int(argument or "1"))
         else:
             raise ValueError(f"unknown action {action!r}")
 
     return apply
+
+
+async def _card_appears(reader: str, socket: str, clock: Clock) -> None:
+    """Wait for a card, but not for ever: preflight says what is wrong when none comes."""
+    try:
+        await wait_card(reader, True, clock, socket=socket)
+    except LinkError:
+        return
+
+
+def _free_pair(index: int) -> int:
+    """The first of two neighbouring free ports, below the ephemeral range."""
+    for port in range(FIRST_CHOSEN_PORT + index * 16, LAST_CHOSEN_PORT, 2):
+        if not port_in_use(port) and not port_in_use(port + 1):
+            return port
+    raise BenchError(f"no free ports between {FIRST_CHOSEN_PORT} and {LAST_CHOSEN_PORT}")
 
 
 async def _nobody(action: str) -> None:
@@ -256,12 +285,6 @@ async def _open_patiently(link: str, clock: Clock) -> Link:
                 raise
             await clock.sleep_until(clock.now() + OPEN_PAUSE_S)
     raise LinkError(f"{link} could not be opened")
-
-
-def _port_of(slot: Slot) -> int:
-    from protocols.link.base import LinkUrl
-
-    return LinkUrl.parse(slot.link).port
 
 
 def _reader_name(slot: Slot) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
@@ -11,6 +12,8 @@ from conformance.result import NotRun, RunResult
 from protocols.record import Record
 
 __all__ = ["render_junit", "xml_text"]
+
+_XML_CHARACTER = re.compile("[\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _TAGS = {
     Verdict.FAIL: "failure",
@@ -47,7 +50,7 @@ def render_junit(result: RunResult, records: Sequence[Record], catalogue: Catalo
 
 def xml_text(text: str) -> str:
     """*text* without the characters that XML 1.0 cannot carry."""
-    return "".join(each if each in "\t\n" or ord(each) >= 0x20 and each not in "\ufffe\uffff" else "\ufffd" for each in text)
+    return "".join(each if _XML_CHARACTER.fullmatch(each) else "\ufffd" for each in text)
 
 
 def _case(check_id: str, target: str, catalogue: Catalogue) -> ElementTree.Element:

@@ -12,6 +12,7 @@ from conformance.model import Blame, Check, NoObservation
 from conformance.roles.card_reader import ReaderTester
 from conformance.roles.card_reader_view import Exchange, ReaderStep, ReaderView
 from protocols.driver.card_reader import NoReply
+from protocols.wire.base import Label
 from protocols.wire.card_reader import Media, Op, Request
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "ef05_records",
     "moved",
     "parameter",
+    "pics",
     "position",
     "talks",
 ]
@@ -196,7 +198,7 @@ def ef05_follows(v: ReaderView, generation: str, op: Op = Op.CHIP_APDU) -> None:
     records = ef05_records(talked)
     version = records.get(0x03)
     if version is None:
-        raise NoObservation(select_label("规范版本", "the version record"))
+        raise NoObservation(Label("没有读取规范版本", "the version record was never read"))
     v.must(version.done, f"读规范版本：{_sw(version)}", f"read the version record: {_sw(version)}", version.exchange)
     value = version.data[2:]
     v.must(
@@ -220,12 +222,6 @@ def _sw(talk: Talk) -> str:
     if talk.exchange.reply.error is not None:
         return str(talk.exchange.reply.error)
     return talk.sw.hex().upper() or "-"
-
-
-def select_label(zh: str, en: str) -> Any:
-    from protocols.wire.base import Label
-
-    return Label(f"没有读取{zh}", f"{en} was never read")
 
 
 def atr_flaws(atr: bytes) -> list[str]:

@@ -38,16 +38,12 @@ class FrameFormat:
         self.start = prefix[0]
         self.header_bytes = len(prefix) + 2
         self.least, self.greatest = text_bytes
+        self.bound_bytes = self.header_bytes + self.greatest + 2
         self.controls = {byte: Control(byte) for byte in controls}
         self.singles = {bytes((byte,)): control for byte, control in self.controls.items()}
         # Frames repeat all day (status, entry, ENQ): a pure function of bytes is worth remembering, within a bound.
         self.wrap = lru_cache(CACHE_SIZE)(self._wrap)
         self.whole = lru_cache(CACHE_SIZE)(self._whole)
-
-    @property
-    def bound_bytes(self) -> int:
-        """Length of the longest frame."""
-        return self.header_bytes + self.greatest + 2
 
     def _wrap(self, text: bytes) -> bytes:
         if not self.least <= len(text) <= self.greatest:
@@ -116,7 +112,7 @@ class LengthPrefixedFraming:
             control = self._format.singles.get(data)
             if control is not None:
                 return [control]
-            frame = self._format.whole(data)
+            frame = self._format.whole(data) if len(data) <= self._format.bound_bytes else None
             if frame is not None:
                 return [frame]
             items: list[Item] = []
@@ -192,7 +188,7 @@ class LengthPrefixedFraming:
         self._drop(cut)
 
     def _next_start(self, failed: bytes, final: bool) -> int:
-        """Offset in *failed* of the first start byte after its own that these bytes alone do not refuse; else its length.
+        """Offset in *failed* of the next start byte that these bytes alone do not refuse; else its length.
 
         Only the failed bytes are looked at, never those that happen to have come already: the items must not depend on
         how the line cut the stream.

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from scenarios.profiles.device_class import DeviceClassProfile, Parameter, PicsItem, Value
+from scenarios.profiles.device_class import DeviceClassProfile, Parameter, PicsItem, PixitItem, Value
 from scenarios.profiles.terminal import Demand, Profile, ProfileDevice
 from scenarios.strict_yaml import FileError, load_model
 
@@ -22,6 +22,7 @@ __all__ = [
     "DeviceClassProfile",
     "Parameter",
     "PicsItem",
+    "PixitItem",
     "Profile",
     "ProfileDevice",
     "Value",

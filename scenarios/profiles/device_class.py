@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
 
-from protocols.wire.base import Label
+from protocols.wire.base import Label, Privacy
 
-__all__ = ["Declared", "DeviceClassProfile", "Parameter", "PicsItem", "Strict", "Text", "Value"]
+__all__ = ["Declared", "DeviceClassProfile", "Parameter", "PicsItem", "PixitItem", "Strict", "Text", "Value"]
 
 Value = StrictBool | StrictInt | StrictStr
 ItemId = Annotated[str, Field(pattern=r"^[a-z]+\.[a-z][a-z0-9_]*$")]
@@ -54,7 +55,7 @@ class Declared(Strict):
             raise ValueError(f"{self.id} is not an int: remove minimum and maximum")
         wanted = int if self.type == "int" else str
         if any(type(each) is not wanted for each in self.choices):
-            raise ValueError(f"{self.id}: every choice must be of type {self.type}; put text such as \"3.0\" in quotes")
+            raise ValueError(f'{self.id}: every choice must be of type {self.type}; put text such as "3.0" in quotes')
         return self
 
     @property
@@ -104,21 +105,56 @@ class Parameter(Declared):
         return self
 
 
+class PixitItem(Strict):
+    """A value that this bench alone knows and that no document gives, such as the PIN of a test card.
+
+    ``pattern`` is what a value must match from end to end; ``privacy`` what it may show outside the bench.
+    """
+
+    id: ItemId
+    text: Text = Field(alias="label")
+    pattern: Annotated[str, Field(min_length=1)]
+    default: str
+    privacy: Privacy = Privacy.OPEN
+
+    @model_validator(mode="after")
+    def _default_is_allowed(self) -> PixitItem:
+        problem = self.problem(self.default)
+        if problem:
+            raise ValueError(f"default: {problem}")
+        return self
+
+    @property
+    def label(self) -> Label:
+        return self.text.label
+
+    def problem(self, value: object) -> str | None:
+        """Why *value* cannot be given, with a remedy; None when it can. Never shows the value: it may be a secret."""
+        if isinstance(value, str) and re.fullmatch(self.pattern, value):
+            return None
+        return f"{self.id}: write text in quotes that matches {self.pattern}"
+
+
 class DeviceClassProfile(Strict):
-    """What can be declared of one device class, and where its documents allow two behaviours."""
+    """What can be declared of one device class, and where its documents allow two behaviours.
+
+    PICS and PIXIT items are named apart: ``card.pin`` is a PICS item (a PIN is set) and a PIXIT item (its digits).
+    """
 
     device_class: Annotated[str, Field(pattern=r"^[a-z][a-z_]*$")]
     text: Text = Field(alias="title")
     pics_items: Annotated[tuple[PicsItem, ...], Field(min_length=1, alias="pics")]
     parameters: tuple[Parameter, ...]
+    pixit_items: tuple[PixitItem, ...] = Field(default=(), alias="pixit")
 
     @model_validator(mode="after")
     def _ids_are_single(self) -> DeviceClassProfile:
-        seen: set[str] = set()
-        for each in (*self.pics_items, *self.parameters):
-            if each.id in seen:
-                raise ValueError(f"{each.id} is defined twice: keep one of them")
-            seen.add(each.id)
+        for group in ((*self.pics_items, *self.parameters), (*self.parameters, *self.pixit_items)):
+            seen: set[str] = set()
+            for each in group:
+                if each.id in seen:
+                    raise ValueError(f"{each.id} is defined twice: keep one of them")
+                seen.add(each.id)
         return self
 
     @property

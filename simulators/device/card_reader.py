@@ -33,7 +33,9 @@ DIALECTS: dict[str, CardReaderDialect] = {each.name: each for each in (crt591.DI
 
 _HABITS: dict[str, DialectHabits] = {
     "crt591": DialectHabits(initialise_first=True, sam_by_selection=True, version=b"CRT-591-M001"),
-    "crt310": DialectHabits(initialise_first=False, sam_by_selection=False, version=b"CRT 310 V3.0"),
+    "crt310": DialectHabits(
+        initialise_first=False, sam_by_selection=False, version=b"CRT 310 V3.0", entry_in_status=True
+    ),
 }
 
 Phase = Literal["intake", "return"]

@@ -180,4 +180,4 @@ class ChipSockets:
         return data + answer
 
     def snapshot(self) -> Mapping[str, object]:
-        return {"selected_sam": self.selected, "powered": sorted(self.powered), "protocols": dict(self.protocols)}
+        return {"selected_sam": self.selected, "chips_powered": sorted(self.powered), "protocols": dict(self.protocols)}

@@ -32,6 +32,8 @@ class DialectHabits:
     initialise_first: bool
     sam_by_selection: bool
     version: bytes
+    entry_in_status: bool = False
+    """Status tells the entry settings too, front then rear: 4A allowed, 4E forbidden (spec/devices.md 4.2, frames)."""
 
 
 _EMPTY_HANDED = frozenset({Op.INITIALISE, Op.STATUS, Op.SENSORS, Op.MOVE, Op.CHIP_OFF, Op.CHIP_WARM, Op.SERIAL})
@@ -55,6 +57,8 @@ def _standing(media: Media, stacker: int, bin_full: bool) -> Reply:
 class ReaderLogic:
     """The reader behind the line. It is swapped as a whole or in parts by faulty readers."""
 
+    magnetic_head: type[MagneticHead] = MagneticHead
+
     def __init__(
         self,
         mechanics: ReaderMechanics,
@@ -68,7 +72,7 @@ class ReaderLogic:
         self.options, self.readings, self.timing, self.habits = options, readings, timing, habits
         self.rf = RfField(options, mechanics)
         self.memory = MemoryCards(mechanics)
-        self.magnetic = MagneticHead(options, mechanics)
+        self.magnetic = self.magnetic_head(options, mechanics)
         self.initialised = options.initialised or not habits.initialise_first
         self._pulled = False
         self.handlers: dict[Op, Callable[[Request], Outcome]] = {
@@ -111,7 +115,7 @@ class ReaderLogic:
 
     def ok(self, data: bytes = b"", protocol: int | None = None) -> Reply:
         mechanics = self.mechanics
-        media, stacker, full = mechanics.reported_media(), mechanics.stacker_level(), mechanics.bin_is_full()
+        media, stacker, full = mechanics.reported_media(), mechanics.stacker_level(), mechanics.reported_bin_full()
         if not data and protocol is None:
             return _standing(media, stacker, full)
         return Reply(media=media, stacker=stacker, bin_full=full, protocol=protocol, data=data)
@@ -168,6 +172,8 @@ class ReaderLogic:
     def status(self, request: Request) -> Outcome:
         if self.mechanics.jammed and self.readings.status_while_jammed == "error":
             return self.refuse(Error.JAM)
+        if self.habits.entry_in_status:
+            return self.ok(b"\x4a\x4e" if self.mechanics.entry else b"\x4e\x4e")
         return self.ok()
 
     def move(self, request: Request) -> Outcome:
@@ -258,7 +264,7 @@ class ReaderLogic:
         self._pulled = False
         return After(self.timing.apdu_s, lambda: self.apdu_reply(socket, request))
 
-    def apdu_reply(self, socket: int, request: Request) -> Reply:
+    def apdu_reply(self, socket: int, request: Request) -> Outcome:
         """The exchange takes place at the end of its time: a card that was pulled meanwhile did not finish it."""
         if socket == USER and self._pulled:
             self._pulled = False

@@ -104,6 +104,9 @@ class ReaderMechanics:
     def bin_is_full(self) -> bool:
         return self.bin_forced or self.bin_cards >= self.options.bin_capacity
 
+    def reported_bin_full(self) -> bool:
+        return self.bin_is_full()
+
     def stacker_level(self) -> int:
         """0 empty, 1 few, 2 enough (st1 of spec/devices.md 4.1)."""
         if not self.options.stacker:

@@ -224,13 +224,17 @@ async def test_after_close_each_call_says_so():
         await master.send(b"x")
 
 
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def test_nothing_stays_open():
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_descriptors()
     for _ in range(5):
         master, client = await open_pair()
         await client.aclose()
         await master.aclose()
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert open_descriptors() == before
 
 
 async def test_the_pty_scheme_gives_the_simulators_end():

@@ -1,0 +1,42 @@
+"""Open a dossier for reading: its three sources. Does not verify; see ``verify.py``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.dossier.seal import DossierError
+from conformance.dossier.snapshot import Catalogue
+from conformance.result import RunResult
+from conformance.strict_json import parse_json
+from protocols.record import Record, read_history
+from protocols.wire.base import Label
+
+__all__ = ["Dossier", "read_dossier"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """Result, history and texts of a run; ``lock`` is how to name its plan lock on a command line."""
+
+    result: RunResult
+    records: tuple[Record, ...]
+    catalogue: Catalogue
+    lock: str = "plan.lock.json"
+
+
+def read_dossier(folder: Path) -> Dossier:
+    """The dossier in *folder*. Raises :class:`DossierError` naming the file that cannot be read."""
+    name = ""
+    try:
+        name = "result.json"
+        result = RunResult.from_json(parse_json((folder / name).read_text(encoding="utf-8")))
+        name = "catalogue.json"
+        catalogue = Catalogue.from_json(parse_json((folder / name).read_text(encoding="utf-8")))
+        name = "history.jsonl"
+        records = read_history(folder / name)
+    except (OSError, ValueError) as error:
+        what = Label(f"无法读取：{error}", f"cannot be read: {error}")
+        remedy = Label(f"用 onecard dossier verify {folder} 查明原因", f"run onecard dossier verify {folder} to find out why")
+        raise DossierError(str(folder / name), what, remedy) from error
+    return Dossier(result, tuple(records), catalogue, str(folder / "plan.lock.json"))

@@ -1,0 +1,229 @@
+"""What the report says, as data: statement, exceptions, matrix, groups, depth. No markup here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from conformance.dossier.explain import FINDING_LABELS, Explanation, explain_outcome
+from conformance.dossier.read import Dossier
+from conformance.dossier.remedies import what_to_do
+from conformance.dossier.statement import BENCH_CLASS_LABELS, CLOCK_CLASS_LABELS, OVERALL_LABELS, caveats, statement
+from conformance.dossier.trace import bilingual_tree
+from conformance.matrix import ClauseMatrix, Evidence, GroupVerdict, clause_matrix, group_verdict
+from conformance.model import BLAME_LABELS, VERDICT_LABELS, Outcome, Verdict
+from conformance.result import Laboratory, NotRun
+from protocols.record import GENESIS
+from protocols.wire.base import Label, Node
+
+__all__ = ["CHECKS_OF_VERDICT", "SYMBOLS", "Group", "Report", "flatten", "verdict_class", "verdict_words"]
+
+SYMBOLS: dict[Verdict, str] = {
+    Verdict.PASS: "✓",
+    Verdict.FAIL: "✗",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.ERROR: "!",
+    Verdict.NOT_APPLICABLE: "–",
+    Verdict.NOT_TESTED: "○",
+    Verdict.NEEDS_REVIEW: "◇",
+}
+"""Colour is never alone: each verdict has a sign and a word too."""
+
+CHECKS_OF_VERDICT = (
+    Verdict.FAIL,
+    Verdict.ERROR,
+    Verdict.INCONCLUSIVE,
+    Verdict.NEEDS_REVIEW,
+    Verdict.PASS,
+    Verdict.NOT_TESTED,
+    Verdict.NOT_APPLICABLE,
+)
+"""Order of telling: bad news first."""
+
+WAIVED = Label("不通过（已豁免）", "fail (waived)")
+PARTIAL = Label("部分通过", "pass in part")
+HEX_SHOWN = 96
+
+
+def verdict_class(verdict: Verdict, waived: bool = False) -> str:
+    """CSS class of a verdict."""
+    return f"v-{verdict.value}{' v-waived' if waived else ''}"
+
+
+def verdict_words(verdict: Verdict, waived: bool = False, partial: bool = False) -> Label:
+    """The words beside the sign."""
+    if waived and verdict is Verdict.FAIL:
+        return WAIVED
+    return PARTIAL if partial and verdict is Verdict.PASS else VERDICT_LABELS[verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All checks of one target."""
+
+    target: str
+    device_class: str
+    verdict: GroupVerdict
+    counts: Mapping[Verdict, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """One check in full. ``frames_left`` records are only in trace.txt."""
+
+    anchor: str
+    why: Explanation
+    remedy: Label
+    frames_left: int
+
+
+class Report:
+    """Everything the templates ask for."""
+
+    finding_labels = FINDING_LABELS
+    blame_labels = BLAME_LABELS
+    verdict_labels = VERDICT_LABELS
+    overall_labels = OVERALL_LABELS
+    genesis = GENESIS
+
+    def __init__(self, dossier: Dossier, fingerprint: str, *, frames_wrong: int, frames_passed: int) -> None:
+        self.result, self.records, self.catalogue = dossier.result, dossier.records, dossier.catalogue
+        self.dossier, self.fingerprint = dossier, fingerprint
+        self._frames = (frames_wrong, frames_passed)
+        self.head = dossier.records[-1].digest() if dossier.records else GENESIS
+
+    @property
+    def fingerprint_grouped(self) -> str:
+        return " ".join(self.fingerprint[at : at + 4] for at in range(0, len(self.fingerprint), 4))
+
+    @cached_property
+    def statement(self) -> Label:
+        return statement(self.result)
+
+    @cached_property
+    def caveats(self) -> tuple[Label, ...]:
+        return caveats(self.result)
+
+    @property
+    def bench_class(self) -> Label:
+        return BENCH_CLASS_LABELS.get(self.result.bench_class, Label(self.result.bench_class, self.result.bench_class))
+
+    @property
+    def clock_class(self) -> Label:
+        return CLOCK_CLASS_LABELS.get(self.result.clock_class, Label(self.result.clock_class, self.result.clock_class))
+
+    @cached_property
+    def matrix(self) -> ClauseMatrix:
+        return clause_matrix(self.result, checks=self.catalogue.checks, clauses=self.catalogue.clauses)
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """One group a target, in order of first mention. Without a pass a group is never a pass."""
+        found: dict[str, list[Outcome | NotRun]] = {}
+        for each in (*self.result.outcomes, *self.result.not_run):
+            found.setdefault(each.target, []).append(each)
+        return tuple(self._group(target, members) for target, members in found.items())
+
+    def _group(self, target: str, members: list[Outcome | NotRun]) -> Group:
+        evidence = [
+            Evidence(each.check_id, Label("", ""), target, each.verdict, waived=self.waived(each)) for each in members
+        ]
+        seen = [each.verdict for each in members]
+        slot = next((each.device_class for each in self.result.bench.slots if each.slot == target), "")
+        return Group(target, slot, group_verdict(evidence), {verdict: seen.count(verdict) for verdict in Verdict})
+
+    def waived(self, each: Outcome | NotRun) -> bool:
+        return isinstance(each, Outcome) and self.result.waiver_of(each) is not None
+
+    @cached_property
+    def depths(self) -> tuple[Depth, ...]:
+        """Every check that ran, bad news first."""
+        rank = {verdict: at for at, verdict in enumerate(CHECKS_OF_VERDICT)}
+        ordered = sorted(self.result.outcomes, key=lambda each: (rank[each.verdict], each.target, each.check_id))
+        return tuple(self._depth(each) for each in ordered)
+
+    def _depth(self, outcome: Outcome) -> Depth:
+        frames = self._frames[1] if outcome.verdict is Verdict.PASS else self._frames[0]
+        why = explain_outcome(self.dossier, outcome, frames)
+        return Depth(self.anchor(outcome.check_id, outcome.target), why, what_to_do(outcome), why.total - len(why.shown))
+
+    @property
+    def exceptions(self) -> tuple[Depth, ...]:
+        """Everything that ran and is not a pass."""
+        return tuple(each for each in self.depths if each.why.told.verdict is not Verdict.PASS)
+
+    @cached_property
+    def left_out(self) -> tuple[tuple[Verdict, Label, tuple[NotRun, ...]], ...]:
+        """Checks that did not run, those with the same reason together."""
+        found: dict[tuple[Verdict, Label], list[NotRun]] = {}
+        for each in self.result.not_run:
+            found.setdefault((each.verdict, each.reason), []).append(each)
+        return tuple((verdict, reason, tuple(members)) for (verdict, reason), members in found.items())
+
+    @staticmethod
+    def anchor(check_id: str, target: str) -> str:
+        """Link target of a check's depth."""
+        return f"check-{check_id}-{target}"
+
+    @cached_property
+    def shown_records(self) -> frozenset[int]:
+        """Numbers of the records that the depth shows: only these can be linked to."""
+        return frozenset(line.record.seq for each in self.depths for line in each.why.shown)
+
+    @staticmethod
+    def tree_rows(tree: Node) -> list[str]:
+        return list(bilingual_tree(tree))
+
+    @staticmethod
+    def short_hex(hexed: str) -> str:
+        """At most :data:`HEX_SHOWN` bytes."""
+        limit = HEX_SHOWN * 3
+        return hexed if len(hexed) <= limit else f"{hexed[:limit]} …（共 {(len(hexed) + 1) // 3} 字节 bytes）"
+
+    @staticmethod
+    def flat(value: Any) -> list[tuple[str, str]]:
+        return list(flatten(value))
+
+    @property
+    def laboratory(self) -> tuple[tuple[str, Label, str], ...]:
+        """Reference, name and content of each field of ISO/IEC 17025 7.8 that only the laboratory can fill."""
+        given: Laboratory = self.result.laboratory
+        return tuple((where, label, str(getattr(given, name))) for name, where, label in LABORATORY_FIELDS)
+
+
+def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Nested declarations as rows of path and value."""
+    if isinstance(value, Mapping) and value:
+        for key in sorted(value):
+            yield from flatten(value[key], f"{path} › {key}" if path else str(key))
+    elif value is True or value is False:
+        yield path, "是 true" if value else "否 false"
+    elif isinstance(value, list | tuple):
+        yield path, ", ".join(map(str, value)) or "–"
+    else:
+        yield path, "–" if value in (None, {}, "") else str(value)
+
+
+LABORATORY_FIELDS: tuple[tuple[str, str, Label], ...] = (
+    ("laboratory_name", "7.8.2.1 b", Label("实验室名称", "name of the laboratory")),
+    ("laboratory_address", "7.8.2.1 b", Label("实验室地址", "address of the laboratory")),
+    ("location", "7.8.2.1 c", Label("检测地点", "location of the tests")),
+    ("customer", "7.8.2.1 e", Label("客户名称", "customer")),
+    ("customer_contact", "7.8.2.1 e", Label("客户联系方式", "contact of the customer")),
+    ("method", "7.8.2.1 f", Label("检测方法", "test method")),
+    ("item", "7.8.2.1 g", Label("样品描述与唯一标识", "description and identification of the item")),
+    ("item_condition", "7.8.2.1 g", Label("样品状态", "condition of the item")),
+    ("received_on", "7.8.2.1 h", Label("样品接收日期", "date of receipt")),
+    ("tested_on", "7.8.2.1 i", Label("检测日期", "date of the tests")),
+    ("issued_on", "7.8.2.1 j", Label("报告签发日期", "date of issue")),
+    ("sampling", "7.8.2.1 k", Label("抽样方案", "sampling plan")),
+    ("deviations", "7.8.2.1 n", Label("对方法的补充、偏离或删减", "additions to, deviations or exclusions from the method")),
+    ("authorised_by", "7.8.2.1 o", Label("报告批准人", "authorised by")),
+    ("external_results", "7.8.2.1 p", Label("外部提供的结果", "results from external providers")),
+    ("customer_supplied", "7.8.2.2", Label("客户提供的信息", "information supplied by the customer")),
+    ("test_conditions", "7.8.3.1 a", Label("检测条件", "test conditions")),
+    ("uncertainty", "7.8.3.1 c", Label("测量不确定度", "measurement uncertainty")),
+    ("decision_rule", "7.8.6", Label("判定规则", "decision rule")),
+)

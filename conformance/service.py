@@ -1,0 +1,177 @@
+"""What screens and commands may ask of the conformance package: the only module of it that ``tui`` imports."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from conformance.catalogue import Clause, catalogue
+from conformance.dossier.explain import Explanation, explain
+from conformance.dossier.read import Dossier, read_dossier
+from conformance.dossier.seal import DossierError
+from conformance.dossier.verify import Verification, verify_dossier
+from conformance.dossier.write import begin_dossier, write_dossier
+from conformance.engine import Progress, RunOptions, run
+from conformance.matrix import clause_matrix
+from conformance.model import BLAME_LABELS, VERDICT_LABELS, Check, Outcome, Verdict, discover_checks
+from conformance.mutation import Gate, cached_matrix, gate, kill_matrix, reference_verdicts
+from conformance.plan import PlanError, Resolved, lock_of, resolve, suite_hash, tool_version
+from conformance.preflight import environment
+from conformance.result import KillMatrix, Overall, PreflightResult, RunResult, RunStatus
+from protocols.clock import wall_datetime
+from scenarios.models import Plan, load_bench, load_plan
+from scenarios.runtime import AskPerson
+
+__all__ = [
+    "BLAME_LABELS",
+    "VERDICT_LABELS",
+    "Certified",
+    "Check",
+    "Clause",
+    "Dossier",
+    "DossierError",
+    "Explanation",
+    "Gate",
+    "KillMatrix",
+    "Outcome",
+    "Overall",
+    "PlanError",
+    "PreflightResult",
+    "Progress",
+    "Resolved",
+    "RunResult",
+    "RunStatus",
+    "Verdict",
+    "Verification",
+    "cache_folder",
+    "cached_matrix",
+    "catalogue",
+    "certify",
+    "clause_matrix",
+    "default_plan",
+    "discover_checks",
+    "doctor",
+    "explain",
+    "gate",
+    "kill_matrix",
+    "load",
+    "lock_of",
+    "read_dossier",
+    "reference_verdicts",
+    "suite_hash",
+    "tool_version",
+    "verify_dossier",
+    "write_lock",
+]
+
+PLANS = Path(__file__).resolve().parent.parent / "scenarios" / "plans"
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """A finished run: its result, where its dossier is, and what a fresh verification of it says."""
+
+    result: RunResult
+    folder: Path
+    verification: Verification
+
+    @property
+    def exit_code(self) -> int:
+        """0 only when everything planned passed and the dossier verifies; 1 for the device, 2 for everything else."""
+        if not self.verification.ok:
+            return 2
+        good = (Overall.PASS, Overall.PASS_WITH_WAIVERS, Overall.PASS_PARTIAL)
+        if self.result.overall in good:
+            return 0
+        return 1 if self.result.overall is Overall.FAIL else 2
+
+
+def default_plan() -> Path:
+    """The plan of ``onecard certify``: a simulated reader in both dialects and three generations of cards."""
+    return PLANS / "certify.yaml"
+
+
+def cache_folder() -> Path:
+    """Where measured kill matrices are kept, by suite hash."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "onecard"
+
+
+def doctor(bench_file: Path | None = None) -> list[PreflightResult]:
+    """What this machine (and the bench in *bench_file*) lacks. Raises FileError for a bad file."""
+    return environment(load_bench(bench_file) if bench_file else None)
+
+
+def load(plan_file: Path, changes: Mapping[str, Any] | None = None) -> Resolved:
+    """Read a plan (or a plan lock) and resolve it. *changes* replace fields of the plan (``select``, ``seed``).
+
+    Raises FileError, PlanError.
+    """
+    plan = _plan_of_lock(plan_file) if plan_file.name.endswith("lock.json") else load_plan(plan_file)
+    return resolve(plan.model_copy(update=dict(changes or {})))
+
+
+def _plan_of_lock(path: Path) -> Plan:
+    """The plan that a lock was made from: everything is inside."""
+    lock = json.loads(path.read_text(encoding="utf-8"))
+    claimed = lock.pop("sha256", "")
+    from protocols.record import canonical
+
+    if hashlib.sha256(canonical(lock).encode()).hexdigest() != claimed:
+        raise PlanError([f"{path}: the lock does not have the hash that it states: it was edited"])
+    pixit = {name: {**lock["pixit"].get(name, {}), **items} for name, items in lock["parameters"].items()}
+    return Plan.model_validate(
+        {
+            "plan": lock["plan"],
+            "bench": lock["bench"],
+            "profile": lock["profile"],
+            "select": lock["select"],
+            "pics": lock["pics"],
+            "pixit": pixit,
+            "waivers": lock["waivers"],
+            "damage_budget": lock["damage_budget"],
+            "story": lock["story"],
+            "seed": lock["seed"],
+            "laboratory": lock["laboratory"],
+        }
+    ).model_copy(update={"folder": path.resolve().parent})
+
+
+def write_lock(resolved: Resolved, path: Path) -> dict[str, Any]:
+    """Write the lock of *resolved* beside nothing half-written; give it."""
+    lock = lock_of(resolved)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(json.dumps(lock, ensure_ascii=False, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    draft.replace(path)
+    return lock
+
+
+def certify(
+    resolved: Resolved,
+    folder: Path,
+    *,
+    progress: Callable[[Progress], None] = lambda message: None,
+    ask_person: AskPerson | None = None,
+    with_matrix: bool = True,
+    matrix_progress: Callable[[int, int, str], None] = lambda done, of, what: None,
+    stop_requested: Callable[[], bool] = lambda: False,
+) -> Certified:
+    """Run, write the dossier to *folder*, and verify it anew. Raises DossierError when *folder* is taken.
+
+    The dossier exists from the first moment, as ``incomplete``: a killed run leaves that, never something better.
+    """
+    started = wall_datetime().isoformat(timespec="microseconds")
+    run_id = hashlib.sha256(f"{lock_of(resolved)['sha256']} {started}".encode()).hexdigest()[:16]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    history = begin_dossier(folder, run_id, suite_hash=suite_hash(), tool_version=tool_version())
+    result = run(resolved, RunOptions(history, run_id, progress, ask_person, stop_requested=stop_requested))
+    if with_matrix and result.status is RunStatus.COMPLETE:
+        result = replace(result, kill_matrix=cached_matrix(cache_folder(), matrix_progress))
+    write_dossier(folder, result, history)
+    progress(Progress("done"))
+    return Certified(result, folder, verify_dossier(folder))

@@ -1,0 +1,386 @@
+"""Card reader: commands that cannot be carried out, initialise, and what the reader says of itself."""
+
+from __future__ import annotations
+
+from conformance.roles.card_reader import ReaderTester
+from conformance.roles.card_reader_view import Exchange, ReaderView
+from conformance.suites.card_reader_acts import (
+    absent,
+    await_power,
+    command,
+    eject,
+    is_in,
+    move,
+    power_cycle,
+    put_in,
+    take,
+    watch,
+)
+from conformance.suites.card_reader_words import (
+    IN_READER,
+    NONSENSE,
+    ReaderCheck,
+    accepted,
+    after_eject,
+    card_seen,
+    pics,
+    position,
+)
+from protocols.wire.base import Label
+from protocols.wire.card_reader import Error, Media, Op, Place, Request
+
+STATUS, STAY = Request(Op.STATUS), Request(Op.INITIALISE, place=Place.STAY)
+NOT_CARRIED_OUT = (Error.NOT_INITIALISED, Error.POWER_LOST, Error.CANNOT_EXECUTE, Error.SEQUENCE)
+
+
+def printable(data: bytes) -> bool:
+    """A text of at least four printable characters."""
+    text = data.strip(b"\x00 \xff")
+    return len(text) >= 4 and all(0x20 <= byte < 0x7F for byte in text)
+
+
+def says_text(v: ReaderView, exchange: Exchange, zh: str, en: str) -> None:
+    """The answer must carry a text."""
+    if v.succeeded(exchange, zh, en):
+        data = exchange.reply.data
+        shown = data.decode("ascii", "replace")
+        v.must(printable(data), f"{zh}应给出文本，实际“{shown}”", f"{en} must give a text, got {shown!r}", exchange)
+
+
+class UnknownCommand(ReaderCheck):
+    """DG-MOD-04, DG-CXC-09: saying yes to a command that does not exist, or being upset by it, would break it."""
+
+    id = "reader.command.unknown"
+    title = Label("不存在的命令被拒绝", "a command that does not exist is refused")
+    clauses = ("DG-MOD-04", "DG-CXC-09")
+    control = "control"
+    kills = ()
+    source = "spec/devices.md 4.1 (00), 4.2 (00)"
+
+    async def drive(self, t: ReaderTester) -> None:
+        with t.step("control"):
+            await t.status()
+        for cm in (0x7A, 0x10):
+            with t.step("unknown"):
+                await t.ask(Request(Op.UNKNOWN, cm=cm, pm=0x30))
+        with t.step("after"):
+            await t.status()
+
+    def judge(self, v: ReaderView) -> None:
+        for step in v.each("unknown"):
+            v.refused(step.first, (), "不存在的命令", "a command that does not exist")
+        position(v, "after", (Media.NONE,), "随后的状态", "the status afterwards")
+
+
+class BadParameter(ReaderCheck):
+    """DG-MOD-04, DG-CXC-09: moving a card by a movement that does not exist would break it."""
+
+    id = "reader.command.bad-parameter"
+    title = Label("参数错误的命令被拒绝且不执行", "a wrong parameter is refused and moves nothing")
+    clauses = ("DG-MOD-04", "DG-CXC-09")
+    hand = ("insert", "remove")
+    needs = ("reader.motorised",)
+    control = "control"
+    kills = ()
+    source = "spec/devices.md 4.1 (01), 4.2 (01)"
+
+    async def drive(self, t: ReaderTester) -> None:
+        await put_in(t)
+        await move(t, Place.IC, "control")
+        with t.step("wrong"):
+            await t.reader.exchange(t.dialect.encode_request(STATUS)[:-1] + b"\x7a")
+            await t.reader.exchange(t.dialect.encode_request(Request(Op.MOVE, place=Place.EJECT))[:-1] + b"\x7a")
+        with t.step("after"):
+            await t.status()
+        await eject(t)
+
+    def judge(self, v: ReaderView) -> None:
+        for exchange in v.step("wrong").exchanges:
+            v.refused(exchange, (), "参数错误的命令", "a command with a wrong parameter")
+        if card_seen(v) and v.succeeded(v.step("control").only(Op.MOVE), "移到 IC 位", "move to the IC position"):
+            position(v, "after", IN_READER, "参数错误的走卡命令之后", "after a movement that does not exist")
+
+
+class InitialiseRequired(ReaderCheck):
+    """DG-CXC-12, BJ-INS-02: working after the power returned, before initialise, would break it.
+
+    A kiosk would then take a state for granted that nobody has looked at.
+    """
+
+    id = "reader.init.required"
+    title = Label("上电后须先初始化", "nothing works before initialise")
+    clauses = ("DG-CXC-12", "BJ-INS-02")
+    variants = ("crt591",)
+    hand = ("poweroff", "poweron")
+    control = "initialised"
+    kills = ()
+    source = "spec/devices.md 4.1: every other command before it gives B0"
+
+    async def drive(self, t: ReaderTester) -> None:
+        await power_cycle(t)
+        with t.step("before"):
+            for request in (STATUS, Request(Op.ENTRY, enabled=True), Request(Op.MOVE, place=Place.EJECT)):
+                await t.ask(request)
+        with t.step("initialised"):
+            await t.ask(STAY)
+            await t.status()
+
+    def judge(self, v: ReaderView) -> None:
+        for exchange in v.step("before").exchanges:
+            v.refused(exchange, (Error.NOT_INITIALISED,), "初始化之前的命令", "a command before initialise")
+        v.succeeded(v.step("initialised").only(Op.INITIALISE), "初始化", "initialise")
+        position(v, "initialised", (Media.NONE,), "初始化之后", "after initialise")
+
+
+class InitialiseText(ReaderCheck):
+    """DG-MOD-04, DG-CXC-08: an initialise that does not say which reader it is would break it."""
+
+    id = "reader.init.version-text"
+    title = Label("初始化应答给出型号版本", "initialise tells model and version")
+    clauses = ("DG-MOD-04", "DG-CXC-08")
+    witness = True
+    kills = ()
+    source = "spec/devices.md 4.1 (CRT-591-M001), 4.2 (CRT 310 V3.0)"
+
+    async def drive(self, t: ReaderTester) -> None:
+        for _ in range(2):
+            with t.step("initialise"):
+                await t.ask(STAY)
+                await t.status()
+
+    def judge(self, v: ReaderView) -> None:
+        first, second = (each.only(Op.INITIALISE) for each in v.each("initialise")[:2])
+        says_text(v, first, "初始化", "initialise")
+        v.must(first.reply.data == second.reply.data, "两次初始化的文本相同", "both times the same text", first, second)
+
+
+class InitialiseEntryOff(ReaderCheck):
+    """DG-CXC-09: taking a card in after initialise, before the host has opened the entry, would break it."""
+
+    id = "reader.init.entry-off"
+    title = Label("初始化后禁止进卡", "initialise shuts the entry")
+    clauses = ("DG-CXC-09",)
+    variants = ("crt591",)
+    hand = ("insert", "remove")
+    needs = ("reader.motorised",)
+    control = "insert"
+    kills = ()
+    source = "spec/devices.md 4.1: initialise switches it off"
+
+    async def drive(self, t: ReaderTester) -> None:
+        with t.step("opened"):
+            await t.ask(Request(Op.ENTRY, enabled=True))
+            await t.ask(STAY)
+        with t.step("shut"):
+            await t.act("insert 3.0")
+            await absent(t, 2.0)
+        await put_in(t)
+        await eject(t)
+
+    def judge(self, v: ReaderView) -> None:
+        v.succeeded(v.step("opened").only(Op.INITIALISE), "初始化", "initialise")
+        position(v, "shut", (Media.NONE,), "初始化后插卡", "a card offered after initialise")
+        card_seen(v)
+
+
+class InitialiseKeeps(ReaderCheck):
+    """DG-CXC-09, DG-CXC-12: losing or moving a card out at an initialise that leaves it would break it."""
+
+    id = "reader.init.keeps-card"
+    title = Label("不动卡的初始化保留机内的卡", "initialise without movement keeps the card")
+    clauses = ("DG-CXC-09", "DG-CXC-12")
+    hand = ("insert", "remove")
+    needs = ("reader.motorised",)
+    kills = ()
+    source = "spec/devices.md 4.1 (30 33), 4.2 (30 30)"
+
+    async def drive(self, t: ReaderTester) -> None:
+        await put_in(t)
+        await move(t, Place.IC, "ready")
+        with t.step("initialise"):
+            await command(t, STAY)
+            await t.status()
+        await eject(t)
+
+    def judge(self, v: ReaderView) -> None:
+        if card_seen(v) and v.succeeded(v.step("ready").only(Op.MOVE), "移到 IC 位", "move to the IC position"):
+            v.succeeded(v.step("initialise").only(Op.INITIALISE), "初始化", "initialise")
+            position(v, "initialise", IN_READER, "初始化之后", "after initialise")
+            position(v, "eject", after_eject(v), "退卡之后", "after eject")
+
+
+class InitialiseEjects(ReaderCheck):
+    """DG-CXC-09, DG-CXC-12: leaving the card inside at an initialise that sends it to the mouth would break it."""
+
+    id = "reader.init.ejects"
+    title = Label("退卡初始化把卡送到卡口", "initialise with eject hands the card out")
+    clauses = ("DG-CXC-09", "DG-CXC-12")
+    hand = ("insert", "remove")
+    needs = ("reader.motorised",)
+    kills = ()
+    source = "spec/devices.md 4.1 (30 30), 4.2 (30 31)"
+
+    async def drive(self, t: ReaderTester) -> None:
+        places = (Place.EJECT, Place.GATE)
+        place = next(each for each in places if t.dialect.supports(Request(Op.INITIALISE, place=each)))
+        await put_in(t)
+        await move(t, Place.IC, "ready")
+        with t.step("initialise"):
+            await command(t, Request(Op.INITIALISE, place=place))
+            await t.status()
+        await take(t)
+
+    def judge(self, v: ReaderView) -> None:
+        if card_seen(v) and position(v, "ready", IN_READER, "移到 IC 位之后", "after the move to the IC position"):
+            v.succeeded(v.step("initialise").only(Op.INITIALISE), "初始化", "initialise")
+            position(v, "initialise", (Media.NONE, Media.GATE), "退卡初始化之后", "after initialise with eject")
+            position(v, "take", (Media.NONE,), "取走卡之后", "after the card was taken")
+
+
+class InitialiseCaptures(ReaderCheck):
+    """DG-CXC-09, DG-CXC-12: leaving a forgotten card in the path at an initialise that captures it would break it."""
+
+    id = "reader.init.captures"
+    title = Label("吞卡初始化把卡收入回收箱", "initialise with capture takes the card away")
+    clauses = ("DG-CXC-09", "DG-CXC-12")
+    hand = ("insert", "remove")
+    needs = ("reader.motorised", "reader.capture")
+    damage = {"captured_cards": 1}
+    kills = ()
+    source = "spec/devices.md 4.1 (30 31), 4.2 (30 32)"
+
+    async def drive(self, t: ReaderTester) -> None:
+        await put_in(t)
+        with t.step("initialise"):
+            await command(t, Request(Op.INITIALISE, place=Place.CAPTURE))
+            await t.status()
+        await put_in(t)
+        await eject(t)
+
+    def judge(self, v: ReaderView) -> None:
+        if card_seen(v):
+            v.succeeded(v.step("initialise").only(Op.INITIALISE), "吞卡初始化", "initialise with capture")
+            position(v, "initialise", (Media.NONE,), "吞卡初始化之后", "after initialise with capture")
+            card_seen(v, 1)
+
+
+class SelfVersion(ReaderCheck):
+    """DG-MOD-04, DG-CXC-08: a reader that cannot tell its version, or another one each time, would break it."""
+
+    id = "reader.self.version"
+    title = Label("可读版本", "the version can be read")
+    clauses = ("DG-MOD-04", "DG-CXC-08")
+    variants = ("crt591",)
+    witness = True
+    kills = ()
+    source = "spec/devices.md 4.1 (A4)"
+
+    async def drive(self, t: ReaderTester) -> None:
+        for _ in range(2):
+            with t.step("version"):
+                await t.ask(Request(Op.VERSION))
+
+    def judge(self, v: ReaderView) -> None:
+        first, second = (each.first for each in v.each("version")[:2])
+        says_text(v, first, "读版本", "the version")
+        v.must(first.reply.data == second.reply.data, "两次相同", "the same both times", first, second)
+
+
+class SelfSerial(ReaderCheck):
+    """DG-MOD-04, DG-CXC-08: a serial number that is missing, or changes with initialise, would break it."""
+
+    id = "reader.self.serial"
+    title = Label("序列号可读且不变", "the serial number can be read and does not change")
+    clauses = ("DG-MOD-04", "DG-CXC-08")
+    witness = True
+    kills = ()
+    source = "spec/devices.md 4.1 (A2), 4.2 (30 3A)"
+
+    async def drive(self, t: ReaderTester) -> None:
+        with t.step("serial"):
+            await t.ask(Request(Op.SERIAL))
+        await t.ask(STAY)
+        with t.step("serial"):
+            await t.ask(Request(Op.SERIAL))
+
+    def judge(self, v: ReaderView) -> None:
+        first, second = (each.first for each in v.each("serial")[:2])
+        says_text(v, first, "读序列号", "the serial number")
+        v.must(first.reply.data == second.reply.data, "两次相同", "the same both times", first, second)
+
+
+class SelfConfiguration(ReaderCheck):
+    """DG-MOD-04, DG-CXC-08: a configuration that cannot be read, or differs each time, would break it."""
+
+    id = "reader.self.configuration"
+    title = Label("配置可读且不变", "the configuration can be read and does not change")
+    clauses = ("DG-MOD-04", "DG-CXC-08")
+    variants = ("crt591",)
+    witness = True
+    kills = ()
+    source = "spec/devices.md 4.1 (A3)"
+
+    async def drive(self, t: ReaderTester) -> None:
+        for _ in range(2):
+            with t.step("configuration"):
+                await t.ask(Request(Op.CONFIGURATION))
+
+    def judge(self, v: ReaderView) -> None:
+        first, second = (each.first for each in v.each("configuration")[:2])
+        if v.succeeded(first, "读配置", "the configuration"):
+            v.must(bool(first.reply.data), "配置非空", "the configuration is not empty", first)
+            v.must(first.reply.data == second.reply.data, "两次相同", "the same both times", first, second)
+
+
+class Sensors(ReaderCheck):
+    """DG-MOD-04, DG-WXC-21, BJ-INS-02: sensors that do not notice a card would break it."""
+
+    id = "reader.self.sensors"
+    title = Label("传感器状态随卡变化", "the sensors notice a card")
+    clauses = ("DG-MOD-04", "DG-WXC-21", "BJ-INS-02")
+    hand = ("insert", "remove")
+    kills = ()
+    source = "spec/devices.md 4.1 (31 31), 4.2 (31 2F); number of bytes open"
+
+    async def drive(self, t: ReaderTester) -> None:
+        with t.step("empty"):
+            await t.ask(Request(Op.SENSORS))
+        await put_in(t)
+        with t.step("card"):
+            await command(t, Request(Op.SENSORS))
+        await eject(t)
+
+    def judge(self, v: ReaderView) -> None:
+        empty, card = v.step("empty").first, v.step("card").first
+        if not (v.succeeded(empty, "查询传感器", "sensors") and v.succeeded(card, "查询传感器", "sensors")):
+            return
+        v.must(bool(empty.reply.data), "给出传感器字节", "sensor bytes are given", empty)
+        if card_seen(v):
+            v.must(empty.reply.data != card.reply.data, "有卡时传感器不同", "a card changes the sensors", empty, card)
+
+
+class Interface(ReaderCheck):
+    """DG-CXC-13, DG-WXC-14: a reader that does not keep its conversation over the declared RS-232 line would break it."""
+
+    id = "reader.interface.rs232"
+    title = Label("经 RS-232 接口通信", "communicates over RS-232")
+    clauses = ("DG-CXC-13", "DG-WXC-14")
+    needs = ("reader.interface=rs232",)
+    witness = True
+    kills = ()
+    source = "spec/devices.md 4.1, 4.2"
+
+    async def drive(self, t: ReaderTester) -> None:
+        with t.step("talk"):
+            for request in (STATUS, Request(Op.ENTRY, enabled=False), NONSENSE, STATUS):
+                await t.ask(request)
+        await t.open()
+        with t.step("reopened"):
+            await await_power(t)
+
+    def judge(self, v: ReaderView) -> None:
+        talk = v.step("talk")
+        for exchange in talk.exchanges:
+            v.must(exchange.answered, "命令得到应答", "the command is answered", exchange)
+        v.media_is(talk.only(Op.STATUS), (Media.NONE,), "状态", "status")
+        position(v, "reopened", (Media.NONE,), "重新打开线路之后", "after the line was opened anew")
