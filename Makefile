@@ -32,7 +32,7 @@ gates: lint mutants
 	@$(ONECARD) gates
 
 bench: setup
-	@$(PYTHON) -m tui.bench
+	@$(PYTHON) -m scenarios.benchmark
 
 tui: setup
 	@$(ONECARD) tui

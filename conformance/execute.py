@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from conformance.model import Blame, Check, Finding, NoObservation, Outcome, Verdict, conclude
@@ -12,7 +12,8 @@ from conformance.roles.card_view import CardView
 from conformance.view import CheckView, segment
 from protocols.link.base import LinkClosed, LinkError, LinkTimeout
 from protocols.record import History, Record
-from protocols.wire.base import Label, WireError
+from protocols.wire.base import Label, Privacy, WireError
+from scenarios.profiles import device_class_profile
 
 __all__ = ["execute", "judge", "view_of"]
 
@@ -38,7 +39,7 @@ async def execute(check: Check, tester: Tester) -> Outcome:
     How a stimulus ended early is itself a record (kind ``check``, phase ``cut``), so that a judge elsewhere knows too.
     """
     history, slot = tester.history, tester.slot
-    history.append(slot, "-", "check", id=check.id, phase="begin", facts=tester.facts)
+    history.append(slot, "-", "check", id=check.id, phase="begin", facts=_shown(tester.facts, check.device_class))
     try:
         await check.stimulus(tester)
     except HandUnable as error:
@@ -55,6 +56,13 @@ async def execute(check: Check, tester: Tester) -> Outcome:
         history.append(slot, "-", "cut", why="harness", en=f"{type(error).__name__}: {error}")
     history.append(slot, "-", "check", id=check.id, phase="end")
     return judge(check, history.records, slot)
+
+
+def _shown(facts: Mapping[str, Any], device_class: str) -> dict[str, Any]:
+    """The facts as the history may keep them: a PIN is for the stimulus alone, no oracle needs it."""
+    secret = {each.id for each in device_class_profile(device_class).pixit_items if each.privacy is Privacy.PIN}
+    pixit = {name: value for name, value in facts.get("pixit", {}).items() if name not in secret}
+    return {**facts, "pixit": pixit}
 
 
 def judge(check: Check, records: Sequence[Record], target: str) -> Outcome:

@@ -3,7 +3,7 @@
 Written from the rules over other cipher libraries than the simulator's: pycryptodomex for DES and 3DES, gmssl for SM4.
 Held against the printed vectors, so a card and this judge agree only when both follow the rules.
 
-Algorithm ids are those of the card's FCI: 1 is 3DES, 3 is SM4. SSF33 (2) is not public: :class:`UnknownAlgorithm`.
+Algorithm ids are those of the card's FCI: 1 is 3DES, 3 is SM4. SSF33 (2) is not public: :class:`UnknownAlgorithmError`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = [
     "CardKeys",
     "LoadKeys",
     "PurchaseKeys",
-    "UnknownAlgorithm",
+    "UnknownAlgorithmError",
     "authentication_data",
     "diversify",
     "encipher",
@@ -37,17 +37,17 @@ BlockCipher = Callable[[bytes], bytes]
 """Enciphers exactly one block."""
 
 
-class UnknownAlgorithm(ValueError):
+class UnknownAlgorithmError(ValueError):
     """An algorithm for which no public text exists; nothing can be judged with it."""
 
 
 def block_size(algorithm: int) -> int:
-    """Block length in bytes. Raises :class:`UnknownAlgorithm`."""
+    """Block length in bytes. Raises :class:`UnknownAlgorithmError`."""
     if algorithm == TDES:
         return 8
     if algorithm == SM4:
         return 16
-    raise UnknownAlgorithm(f"algorithm {algorithm:02X} has no public text")
+    raise UnknownAlgorithmError(f"algorithm {algorithm:02X} has no public text")
 
 
 def _cipher(algorithm: int, key: bytes) -> BlockCipher:
@@ -57,10 +57,8 @@ def _cipher(algorithm: int, key: bytes) -> BlockCipher:
         box.set_key(key, SM4_ENCRYPT)
         return lambda block: bytes(box.one_round(box.sk, list(block)))
     block_size(algorithm)
-    if len(key) == 8:
-        return DES.new(key, DES.MODE_ECB).encrypt
-    if key[:8] == key[8:]:
-        return DES.new(key[:8], DES.MODE_ECB).encrypt  # 3DES with equal halves is DES, and the library refuses it
+    if len(key) == 8 or key[:8] == key[8:]:  # 3DES with equal halves is DES, and the library refuses it
+        return DES.new(key[:8], DES.MODE_ECB).encrypt  # noqa: S304 - the cipher that the card has
     return DES3.new(key, DES3.MODE_ECB).encrypt
 
 
@@ -80,7 +78,9 @@ def level_factors(historical: bytes, area: str) -> tuple[bytes, bytes, bytes]:
     """
     first = area[:2].encode() + bytes.fromhex("303030307368")
     second = (
-        area[:4].encode() + bytes.fromhex("30307378") if area.startswith("33") else area.encode() + bytes.fromhex("7378")
+        area[:4].encode() + bytes.fromhex("30307378")
+        if area.startswith("33")
+        else area.encode() + bytes.fromhex("7378")
     )
     return first, second, historical[5:13]
 
@@ -145,7 +145,7 @@ class CardKeys:
 
     @staticmethod
     def derive(algorithm: int, root: bytes, historical: bytes, area: str) -> CardKeys:
-        """From the root key, over all three levels. Raises :class:`UnknownAlgorithm`."""
+        """From the root key, over all three levels. Raises :class:`UnknownAlgorithmError`."""
         key = root
         for factor in level_factors(historical, area):
             key = diversify(algorithm, key, factor)

@@ -17,7 +17,7 @@ from typing import Any
 from conformance.model import Check, Verdict, discover_checks
 from conformance.result import NotRun
 from protocols.record import canonical
-from protocols.wire.base import Label
+from protocols.wire.base import Label, Privacy
 from scenarios.models import Bench, Plan, Slot
 from scenarios.profiles import DeviceClassProfile, device_class_profile, load_profile
 
@@ -123,6 +123,9 @@ def _declared(plan: Plan, target: str, profile: DeviceClassProfile, problems: li
     for name in given:
         if name not in known:
             problems.append(f"plan {plan.plan}: PICS of {target}: unknown item {name!r}; see `onecard pics {target}`")
+    for name, value in given.items():
+        if value is not None and name in known and (problem := known[name].problem(value)):
+            problems.append(f"plan {plan.plan}: PICS of {target}: {problem}")
     unset = [name for name in known if given.get(name) is None]
     if unset:
         problems.append(
@@ -134,9 +137,18 @@ def _declared(plan: Plan, target: str, profile: DeviceClassProfile, problems: li
 
 def _parameters(plan: Plan, target: str, profile: DeviceClassProfile, problems: list[str]) -> Mapping[str, Any]:
     """Open readings that this bench settles. Those left out stay open: the suites then accept either."""
-    del problems
-    ids = {each.id for each in profile.parameters}
-    return {name: value for name, value in plan.pixit.get(target, {}).items() if name in ids}
+    known = {each.id: each for each in profile.parameters}
+    values = {each.id: each for each in profile.pixit_items}
+    settled: dict[str, Any] = {}
+    for name, value in plan.pixit.get(target, {}).items():
+        item = known.get(name) or values.get(name)
+        if item is None:
+            problems.append(f"plan {plan.plan}: PIXIT of {target}: unknown item {name!r}; see `onecard pics {target}`")
+        elif problem := item.problem(value):
+            problems.append(f"plan {plan.plan}: PIXIT of {target}: {problem}")
+        elif name in known:
+            settled[name] = value
+    return settled
 
 
 def _choose(
@@ -208,6 +220,12 @@ def _satisfied(need: str, pics: Mapping[str, Any]) -> bool:
     return value is True or (isinstance(value, int) and not isinstance(value, bool) and value > 0)
 
 
+def _without_pins(target: str, items: Mapping[str, Any], bench: Bench) -> dict[str, Any]:
+    profile = device_class_profile(bench.slots[target].device_class)
+    secret = {each.id for each in profile.pixit_items if each.privacy is Privacy.PIN}
+    return {name: value for name, value in items.items() if name not in secret}
+
+
 def lock_of(resolved: Resolved) -> dict[str, Any]:
     """The resolved plan as a JSON value with its own SHA-256: the same plan and suite give the same lock."""
     lock: dict[str, Any] = {
@@ -219,7 +237,7 @@ def lock_of(resolved: Resolved) -> dict[str, Any]:
         "not_run": [{"check": n.key, "verdict": n.verdict, "reason": n.reason.en} for n in resolved.not_run],
         "pics": {name: dict(items) for name, items in resolved.pics.items()},
         "parameters": {name: dict(items) for name, items in resolved.parameters.items()},
-        "pixit": {name: dict(items) for name, items in resolved.pixit.items()},
+        "pixit": {name: _without_pins(name, items, resolved.bench) for name, items in resolved.pixit.items()},
         "waivers": [each.model_dump(mode="json") for each in resolved.plan.waivers],
         "damage_budget": dict(resolved.plan.damage_budget),
         "story": list(resolved.plan.story),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from conformance.catalogue import Clause, catalogue
 from conformance.dossier.explain import Explanation, explain
 from conformance.dossier.read import Dossier, read_dossier
 from conformance.dossier.seal import DossierError
+from conformance.dossier.trace import TraceLine, dialect_of, show_record
 from conformance.dossier.verify import Verification, verify_dossier
 from conformance.dossier.write import begin_dossier, write_dossier
 from conformance.engine import Progress, RunOptions, run
@@ -22,8 +23,9 @@ from conformance.model import BLAME_LABELS, VERDICT_LABELS, Check, Outcome, Verd
 from conformance.mutation import Gate, cached_matrix, gate, kill_matrix, reference_verdicts
 from conformance.plan import PlanError, Resolved, lock_of, resolve, suite_hash, tool_version
 from conformance.preflight import environment
-from conformance.result import KillMatrix, Overall, PreflightResult, RunResult, RunStatus
+from conformance.result import KillMatrix, NotRun, Overall, PreflightResult, RunResult, RunStatus
 from protocols.clock import wall_datetime
+from protocols.wire.base import Label
 from scenarios.models import Plan, load_bench, load_plan
 from scenarios.runtime import AskPerson
 
@@ -38,6 +40,7 @@ __all__ = [
     "Explanation",
     "Gate",
     "KillMatrix",
+    "NotRun",
     "Outcome",
     "Overall",
     "PlanError",
@@ -46,6 +49,7 @@ __all__ = [
     "Resolved",
     "RunResult",
     "RunStatus",
+    "TraceLine",
     "Verdict",
     "Verification",
     "cache_folder",
@@ -54,6 +58,7 @@ __all__ = [
     "certify",
     "clause_matrix",
     "default_plan",
+    "dialect_of",
     "discover_checks",
     "doctor",
     "explain",
@@ -61,8 +66,10 @@ __all__ = [
     "kill_matrix",
     "load",
     "lock_of",
+    "narrow",
     "read_dossier",
     "reference_verdicts",
+    "show_record",
     "suite_hash",
     "tool_version",
     "verify_dossier",
@@ -114,6 +121,22 @@ def load(plan_file: Path, changes: Mapping[str, Any] | None = None) -> Resolved:
     """
     plan = _plan_of_lock(plan_file) if plan_file.name.endswith("lock.json") else load_plan(plan_file)
     return resolve(plan.model_copy(update=dict(changes or {})))
+
+
+def narrow(resolved: Resolved, targets: Collection[str]) -> Resolved:
+    """The same plan on some of its slots only; what is left out is recorded as not tested. Raises PlanError."""
+    why = Label("命令行只选择了其他槽位", "the command line selected other slots only")
+    left = [each for each in resolved.selected if each.target not in targets]
+    if len(left) == len(resolved.selected):
+        raise PlanError([f"plan {resolved.plan.plan}: nothing is selected on {', '.join(targets)}"])
+    return replace(
+        resolved,
+        selected=tuple(each for each in resolved.selected if each.target in targets),
+        not_run=(
+            *resolved.not_run,
+            *(NotRun(each.check.id, each.target, Verdict.NOT_TESTED, why) for each in left),
+        ),
+    )
 
 
 def _plan_of_lock(path: Path) -> Plan:

@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Clock", "LoopClock", "RealClock", "VirtualLoop", "cpu_seconds", "run_virtual", "wall_datetime"]
+__all__ = ["Clock", "LoopClock", "RealClock", "VirtualLoop", "cpu_seconds", "run_virtual", "stopwatch_s", "wall_datetime"]
 
 T = TypeVar("T")
 
@@ -101,6 +101,11 @@ def run_virtual(main: Coroutine[Any, Any, T]) -> T:
 def wall_datetime() -> datetime:
     """Date and time of day (UTC), for report headers only: never part of a history."""
     return datetime.now(UTC)
+
+
+def stopwatch_s() -> float:
+    """Seconds of a high-resolution counter with an arbitrary zero, for benchmarks."""
+    return time.perf_counter()
 
 
 def cpu_seconds() -> float:

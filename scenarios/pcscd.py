@@ -7,6 +7,7 @@ folder as soon as this process closes its pipe: at the end, after a failure, aft
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import json
 import os
@@ -85,34 +86,29 @@ def missing() -> list[str]:
 
 
 class PrivatePcscd:
-    """A pcscd with *cards* virtual readers. ``async with`` or ``with``, or start and stop by hand (these block).
+    """A pcscd with *cards* virtual readers. ``async with`` or ``with``, or start and stop by hand.
 
-    After the start, ``slots`` has one :class:`ReaderSlot` for each card, ``socket_path`` is the daemon's socket (for
-    ``PCSCLITE_CSOCK_NAME`` of other programs, see :meth:`environment`), ``pid`` the daemon's process. *ports* has one
-    entry a card, the port its driver must listen on, or 0 to choose a free one (a driver has two readers: it takes
-    the next port too). The driver of Debian listens on all interfaces; the ports are closed with the daemon.
+    After the start, ``slots`` has one :class:`ReaderSlot` for each card, ``socket`` is the daemon's socket (for
+    ``PCSCLITE_CSOCK_NAME`` of other programs, see :meth:`environment`), ``pid`` the daemon's process. A driver
+    serves two readers on two ports in a row: *ports* has one entry a pair of cards, the first of its two ports, or 0 to
+    choose free ones. The driver of Debian listens on all interfaces; the ports are closed with the daemon.
     """
 
     def __init__(self, cards: int = 2, *, ports: Sequence[int] = (), name: str = "Onecard") -> None:
         if not 1 <= cards <= MAX_CARDS:
             raise PcscdError(f"one pcscd has 1 to {MAX_CARDS} readers, not {cards}: start another one")
-        if ports and len(ports) != cards:
-            raise PcscdError(f"{cards} cards need {cards} ports (0 to choose), not {len(ports)}")
+        pairs = -(-cards // SLOTS_A_DRIVER)
+        if ports and len(ports) != pairs:
+            raise PcscdError(f"{cards} cards need {pairs} first ports (one a pair, 0 to choose), not {len(ports)}")
         if not name.isascii() or '"' in name or not 0 < len(name) <= 40:
             raise PcscdError(f"{name!r} cannot be the name of a reader: up to 40 ASCII characters, no quotes")
-        self._name = name
-        self._first_ports, self._places = _layout(list(ports) or [0] * cards)
+        self._cards, self._name, self._first_ports = cards, name, list(ports) or [0] * pairs
         self._keeper: subprocess.Popen[bytes] | None = None
         self._unread = b""
         self.folder = Path()
-        self.socket_path = ""
+        self.socket = ""
         self.pid = 0
         self.slots: tuple[ReaderSlot, ...] = ()
-
-    @staticmethod
-    def missing() -> list[str]:
-        """See :func:`missing`."""
-        return missing()
 
     @property
     def ports(self) -> list[int]:
@@ -126,9 +122,9 @@ class PrivatePcscd:
 
     def environment(self) -> dict[str, str]:
         """What other programs (opensc-tool, a kiosk) need in their environment to speak to this daemon."""
-        return {"PCSCLITE_CSOCK_NAME": self.socket_path}
+        return {"PCSCLITE_CSOCK_NAME": self.socket}
 
-    def start(self) -> None:
+    def start_blocking(self) -> None:
         """Start the daemon and wait until every reader answers. Raises PcscdError, PortInUseError."""
         if self._keeper is not None:
             raise PcscdError("this pcscd is already running")
@@ -146,10 +142,10 @@ class PrivatePcscd:
         try:
             self._await_ready()
         except BaseException:
-            self.stop()
+            self.stop_blocking()
             raise
 
-    def restart(self) -> None:
+    def restart_blocking(self) -> None:
         """A new daemon with the same socket, ports and readers. Exchanges that hang end; cards come back."""
         if self._keeper is None or self._keeper.stdin is None:
             raise PcscdError("this pcscd is not running")
@@ -160,42 +156,55 @@ class PrivatePcscd:
             pass  # the keeper has ended: what it said is read below
         self._await_ready()
 
-    def stop(self) -> None:
+    def stop_blocking(self) -> None:
         """Take daemon and folder away. Safe to call again."""
         keeper, self._keeper = self._keeper, None
         if keeper is None:
             return
         for pipe in (keeper.stdin, keeper.stdout):
             if pipe is not None:
-                pipe.close()
+                with contextlib.suppress(BrokenPipeError):  # a line that a dead keeper has not read
+                    pipe.close()
         try:
             keeper.wait(STOP_LIMIT_S)
         except subprocess.TimeoutExpired:
             keeper.kill()  # the daemon dies with it
             keeper.wait()
-            if self.folder != Path():
-                shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder != Path():  # a keeper that was killed could not clean up
+            shutil.rmtree(self.folder, ignore_errors=True)
         self.slots, self.pid = (), 0
 
-    async def __aenter__(self) -> PrivatePcscd:
-        starting = asyncio.ensure_future(asyncio.to_thread(self.start))
+    async def start(self) -> None:
+        """See :meth:`start_blocking`. A cancelled start leaves nothing behind."""
+        starting = asyncio.ensure_future(asyncio.to_thread(self.start_blocking))
         try:
             await asyncio.shield(starting)
         except asyncio.CancelledError:
             await asyncio.wait({starting})
-            self.stop()
+            self.stop_blocking()
             raise
+
+    async def restart(self) -> None:
+        """See :meth:`restart_blocking`."""
+        await asyncio.to_thread(self.restart_blocking)
+
+    async def stop(self) -> None:
+        """See :meth:`stop_blocking`."""
+        await asyncio.shield(asyncio.to_thread(self.stop_blocking))
+
+    async def __aenter__(self) -> PrivatePcscd:
+        await self.start()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await asyncio.shield(asyncio.to_thread(self.stop))
+        await self.stop()
 
     def __enter__(self) -> PrivatePcscd:
-        self.start()
+        self.start_blocking()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.stop()
+        self.stop_blocking()
 
     def _await_ready(self) -> None:
         report = self._hear()
@@ -204,7 +213,7 @@ class PrivatePcscd:
         if "error" in report:
             raise PcscdError(report["error"])
         self.folder = Path(report["folder"])
-        self.socket_path = str(self.folder / "pcscd.comm")
+        self.socket = str(self.folder / "pcscd.comm")
         self.pid = report["pid"]
         self.slots = self._await_readers(report["ports"])
 
@@ -229,37 +238,14 @@ class PrivatePcscd:
         pause = threading.Event()
         names: list[str] = []
         for _ in range(int(START_LIMIT_S / LIST_PAUSE_S)):
-            names = list_readers(self.socket_path)
+            names = list_readers(self.socket)
             if len(names) == expected:
                 break
             pause.wait(LIST_PAUSE_S)
         else:
             raise PcscdError(f"pcscd shows {len(names)} readers, not {expected}: {', '.join(names)}")
         slots: list[ReaderSlot] = []
-        for entry, number in self._places:
-            own = sorted(name for name in names if name.startswith(f"{self._name} {launcher.letter(entry)} "))
-            slots.append(ReaderSlot(own[number], HOST, ports[entry] + number))
-        return tuple(slots)
-
-
-def _layout(ports: list[int]) -> tuple[list[int], list[tuple[int, int]]]:
-    """How cards that want *ports* (0: any) share drivers of two readers each.
-
-    Gives the first port of each driver (0: any), and for each card its driver and its reader (0 or 1) there.
-    """
-    firsts: list[int] = []
-    places: dict[int, tuple[int, int]] = {}
-    for card in sorted(range(len(ports)), key=lambda each: (ports[each] == 0, ports[each])):
-        port = ports[card]
-        if port and ports.count(port) > 1:
-            raise PcscdError(f"port {port} is given to two cards")
-        before = firsts.index(port - 1) if port and port - 1 in firsts else -1
-        open_driver = len(firsts) - 1 if not port and firsts and firsts[-1] == 0 else before
-        place = (open_driver, 1)
-        if open_driver < 0 or place in places.values():
-            firsts.append(port)
-            place = (len(firsts) - 1, 0)
-        places[card] = place
-    if len(firsts) * SLOTS_A_DRIVER > MAX_CARDS:
-        raise PcscdError("these ports need too many drivers: name neighbours, such as 21000 and 21001")
-    return firsts, [places[card] for card in range(len(ports))]
+        for index, port in enumerate(ports):
+            own = sorted(name for name in names if name.startswith(f"{self._name} {launcher.letter(index)} "))
+            slots += [ReaderSlot(name, HOST, port + number) for number, name in enumerate(own)]
+        return tuple(slots[: self._cards])

@@ -4,8 +4,9 @@ the one line that runs it again."""
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ FINDING_LABELS: dict[str, Label] = {
 }
 
 LOOKALIKES_SHOWN = 3
+EXCHANGE_SPAN = 12
+"""Records between two that a finding names, at most, to be taken for one exchange."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,15 @@ def _cited(told: Outcome | NotRun, mine: Sequence[Record]) -> frozenset[int]:
     findings = told.findings if isinstance(told, Outcome) else ()
     wrong = [each for each in findings if each.kind != "observed"] or findings
     inside = {each.seq for each in mine}
-    return frozenset(seq for each in wrong for seq in each.records if seq in inside)
+    return frozenset(seq for each in wrong for seq in _spread(each.records) if seq in inside)
+
+
+def _spread(seqs: Sequence[int]) -> Iterator[int]:
+    """A finding names the first and the last record of an exchange: what is between them belongs to it."""
+    yield from seqs
+    for first, last in pairwise(sorted(seqs)):
+        if last - first <= EXCHANGE_SPAN:
+            yield from range(first + 1, last)
 
 
 def _choose(mine: Sequence[Record], cited: frozenset[int], frames: int) -> list[Record]:

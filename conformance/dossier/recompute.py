@@ -33,18 +33,12 @@ def recompute(
     *,
     checks: Sequence[Check] | None = None,
     judge: Judge | None = None,
-    suite_hash: str | None = None,
+    same_suite: bool = True,
 ) -> int:
     """Complain about every outcome that is not what the history gives; return how many verdicts were made again."""
     if judge is None:
         from conformance.execute import judge
     known = {each.id: each for each in (discover_checks() if checks is None else checks)}
-    same_suite = suite_hash is None or suite_hash == result.suite_hash
-    if not same_suite:
-        found.note(
-            f"本机套件 {suite_hash} 与档案所用套件 {result.suite_hash} 不同：结论按本机套件重算",
-            f"the suite here, {suite_hash}, is not the dossier's, {result.suite_hash}: verdicts are recomputed with this one",
-        )
     _check_plan(result, records, found)
     ran = _check_completeness(result, records, found)
     count = 0

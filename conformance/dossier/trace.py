@@ -48,6 +48,8 @@ CONTROL_LABELS: dict[int, Label] = {
     0x15: Label("NAK 否定确认", "NAK refuse"),
 }
 
+SUMMARY_PARTS = 4
+
 ARROWS = {"tx": "-->", "rx": "<--", "-": " . "}
 
 
@@ -110,11 +112,17 @@ def summarise(record: Record, tree: Node | None) -> Label:
     """One line that says what a record is: the texts of its tree, or its note."""
     if tree is None or record.kind in ("step", "check"):
         return _note_line(record)
-    parts_zh, parts_en = [tree.label.zh], [tree.label.en]
-    texts = [tree.text, *(child.text for child in tree.children)]
-    said = [each for each in dict.fromkeys(texts) if each][:4]
-    notes = [f"{key}={value}" for key, value in sorted(record.note.items())]
-    return Label(" · ".join(parts_zh + said + notes), " · ".join(parts_en + said + notes))
+    said = [_meaning(each) for each in (Node(tree.name, Label("", ""), text=tree.text), *tree.children)]
+    notes = [Label(f"{key}={value}", f"{key}={value}") for key, value in sorted(record.note.items())]
+    parts = [tree.label, *[each for each in said if each.en][:SUMMARY_PARTS], *notes]
+    return Label(" · ".join(each.zh for each in parts), " · ".join(each.en for each in parts))
+
+
+def _meaning(node: Node) -> Label:
+    """What a field says, in a summary: its text, or a label that holds the value itself (``stacker: empty``)."""
+    if node.text:
+        return Label(node.text, node.text)
+    return node.label if ": " in node.label.en else Label("", "")
 
 
 def _note_line(record: Record) -> Label:

@@ -17,6 +17,7 @@ from conformance.dossier.seal import MANIFEST, SIGNATURE, Signature, clean_finge
 from conformance.dossier.snapshot import Catalogue
 from conformance.dossier.write import CATALOGUE, HISTORY, RESULT, Manifest, render_views
 from conformance.model import Check, Outcome
+from conformance.plan import suite_hash as installed_suite_hash
 from conformance.result import Overall, RunResult, RunStatus
 from conformance.strict_json import StrictJsonError, from_plain, parse_json, pretty, to_plain
 from protocols.record import GENESIS, HistoryError, Record, read_history
@@ -118,14 +119,17 @@ def verify_dossier(
         _check_early(path, found)
         return found
     _check_files(path, manifest, found)
+    as_signed = found.ok
     records = _check_history(path, manifest, found)
     result, catalogue = _read_sources(path, found)
     if records is None or result is None:
         return found
     _check_agreement(manifest, result, found)
-    found.recomputed = recompute(result, records, found, checks=checks, judge=judge, suite_hash=suite_hash)
-    if catalogue is not None:
-        _check_views(path, result, records, catalogue, found)
+    same_suite = _check_suite(result, installed_suite_hash() if suite_hash is None else suite_hash, found)
+    found.recomputed = recompute(result, records, found, checks=checks, judge=judge, same_suite=same_suite)
+    if as_signed and catalogue is not None:
+        # Files that are not even the signed ones are reported above; making them again would only repeat it.
+        _check_views(path, result, records, catalogue, found, same_suite)
     return found
 
 
@@ -285,10 +289,25 @@ def _check_agreement(manifest: Manifest, result: RunResult, found: Verification)
         found.problem(RESULT, "status", "运行没有完成", f"the run is {result.status.value}", remedy)
 
 
+def _check_suite(result: RunResult, here: str, found: Verification) -> bool:
+    same = here == result.suite_hash
+    if not same:
+        found.note(
+            f"本机套件 {here} 与档案所用套件 {result.suite_hash} 不同：结论按本机套件重算",
+            f"the suite here, {here}, is not the dossier's, {result.suite_hash}: verdicts are recomputed with this one",
+        )
+    return same
+
+
 def _check_views(
-    path: Path, result: RunResult, records: Sequence[Record], catalogue: Catalogue, found: Verification
+    path: Path,
+    result: RunResult,
+    records: Sequence[Record],
+    catalogue: Catalogue,
+    found: Verification,
+    same_suite: bool,
 ) -> None:
-    """Make every derived file again and compare the bytes."""
+    """Make every derived file again and compare the bytes; another suite may word them otherwise, which is only noted."""
     try:
         views = render_views(result, records, catalogue, found.fingerprint)
     except Exception as error:  # a forged history may break a renderer; the verifier must still report
@@ -302,7 +321,10 @@ def _check_views(
             zh = "与由结果和历史重新生成的内容不一致"
             en = "differs from what result and history give"
             remedy = Label("用签发时的同一版本核对", f"verify with version {result.tool_version} of this tool")
-            found.problem(name, f"byte {at}", zh, en, remedy)
+            if same_suite:
+                found.problem(name, f"byte {at}", zh, en, remedy)
+            else:
+                found.note(f"{name} {zh}（套件不同）：{remedy.zh}", f"{name} {en} (another suite): {remedy.en}")
     extra = {each.relative_to(path).as_posix() for each in path.rglob("*") if each.is_file()}
     for name in sorted(extra - views.keys() - {HISTORY, RESULT, CATALOGUE, MANIFEST, SIGNATURE}):
         found.problem(name, "", "不属于档案的文件", "a file that does not belong in a dossier")

@@ -70,7 +70,9 @@ class AtrForm(Check):
         )
         if head >> 4 & TB1:
             at = 2 + (head >> 4 & 1)
-            v.must(atr[at : at + 1] == b"\0", "TB1 应为 00（不用 VPP）", "TB1 must be 00: no programming voltage", shown)
+            v.must(
+                atr[at : at + 1] == b"\0", "TB1 应为 00（不用 VPP）", "TB1 must be 00: no programming voltage", shown
+            )
 
 
 class AtrHistorical(Check):
@@ -101,9 +103,7 @@ class AtrHistorical(Check):
         if not v.must(len(history) == 13, "历史字节应为 13 个", "there must be 13 historical bytes", shown):
             return
         v.must(history[0] == 0, "T1 应为 00", "T1 must be 00", shown)
-        v.must(
-            history[7:9].hex().isdecimal(), "T8 T9 应为地区代码数字", "T8 T9 must be digits of the area code", shown
-        )
+        v.must(history[7:9].hex().isdecimal(), "T8 T9 应为地区代码数字", "T8 T9 must be digits of the area code", shown)
         identification, organisation = only(v, "identification"), only(v, "organisation")
         areas = {identification.data[2:4], organisation.data[7:9]}
         v.must(

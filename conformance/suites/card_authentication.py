@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from conformance.model import Check
 from conformance.roles.card import CardTester
 from conformance.roles.card_view import CardView
@@ -87,9 +90,7 @@ class ChallengeFresh(Check):
         started(v)
         steps = [*v.each("first"), *v.each("second")]
         seen = [step.collected() for step in steps]
-        if v.must(
-            all(len(each) == 8 for each in seen), "每次应给出 8 字节", "8 bytes must come each time", *steps
-        ):
+        if v.must(all(len(each) == 8 for each in seen), "每次应给出 8 字节", "8 bytes must come each time", *steps):
             v.must(
                 len(set(seen)) == len(seen),
                 "六次随机数（其间复位一次）不得相同",
@@ -113,7 +114,7 @@ class InternalAuthentication(Check):
     kills = ()
     source = "spec/cards.md 1.6"
 
-    CASES = {
+    CASES: ClassVar[Mapping[Any, Any]] = {
         "first": "01020304050607081112131415161718",
         "second": "F1E2D3C4B5A6978800FF11EE22DD33CC",
     }
@@ -175,7 +176,7 @@ class ExternalAuthenticationWrong(Check):
     device_class = "card"
     needs = ("card.test_keys",)
     control = "right"
-    damage = {"key_tries": 1}
+    damage: ClassVar[Mapping[str, int]] = {"key_tries": 1}
     kills = ()
     source = "spec/cards.md 1.6 (EXTERNAL AUTH)"
 
@@ -212,7 +213,7 @@ class ExternalAuthenticationCounts(Check):
     device_class = "card"
     needs = ("card.test_keys",)
     control = "restore"
-    damage = {"key_tries": 2}
+    damage: ClassVar[Mapping[str, int]] = {"key_tries": 2}
     kills = ()
     source = "spec/cards.md 1.6 (EXTERNAL AUTH)"
 
@@ -329,7 +330,7 @@ class ChallengeLostOnSelect(Check):
 
 
 class ExternalAuthenticationNoKey(Check):
-    """DG-W20-11: a key that is not there must be told as ``6A88``: hosts fall back on it (-27272) and look elsewhere."""
+    """DG-W20-11: a key that is not there must be told as ``6A88``: hosts then fall back (-27272)."""
 
     id = "card.external_auth.missing_key"
     title = Label("不存在的密钥", "a key that does not exist")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from typing import ClassVar
 
 from conformance.model import Check
 from conformance.roles.card import CardTester
@@ -158,7 +160,7 @@ class Ef05Dates(_OneRecord):
 
 
 class Ef05Organisation(_OneRecord):
-    """DG-W20-11, DG-GEN-03: key factors come from the issuing area in the organisation number; wrong digits lock hosts out.
+    """DG-W20-11, DG-GEN-03: key factors come from the issuing area in it; wrong digits lock hosts out.
 
     9156000002, issuing area (3), initialising area (3), sequence (1), all digits.
     """
@@ -209,7 +211,7 @@ class Ef05WriteProtected(Check):
     clauses = ("DG-GEN-03", "DG-W20-11")
     device_class = "card"
     control = "before"
-    damage = {"card_writes": 1}
+    damage: ClassVar[Mapping[str, int]] = {"card_writes": 1}
     kills = ()
     source = "spec/cards.md 1.4, 1.6"
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.judge_crypto import SM4, TDES, CardKeys, UnknownAlgorithm
+from conformance.judge_crypto import SM4, TDES, CardKeys, UnknownAlgorithmError
 from conformance.model import NoObservation
 from conformance.roles.card import CardAnswer, CardTester
 from conformance.roles.card_reader import NotHome
@@ -18,6 +18,7 @@ from conformance.roles.card_view import ApduExchange, CardStep, CardView
 from protocols.wire.base import Label
 
 __all__ = [
+    "ALGORITHM_NAMES",
     "AUTH_DATA",
     "DF04",
     "KEY_PUK",
@@ -27,7 +28,6 @@ __all__ = [
     "Session",
     "Start",
     "Talk",
-    "ALGORITHM_NAMES",
     "children",
     "control",
     "default_pin",
@@ -35,6 +35,7 @@ __all__ = [
     "historical_bytes",
     "judge_keys",
     "only",
+    "packed_pin",
     "parameter",
     "started",
     "talks",
@@ -170,7 +171,7 @@ class Session:
             raise NotHome(Label("ATR 或卡识别码不含分散因子", "ATR or identification hold no diversification factors"))
         try:
             return _derive(self.t.facts, self.fci, history, digits)
-        except UnknownAlgorithm as error:
+        except UnknownAlgorithmError as error:
             raise NotHome(Label("卡的算法没有公开文本，无法判定", str(error))) from error
 
     async def challenge(self, length: int = 8) -> bytes:
@@ -321,7 +322,7 @@ def judge_keys(v: CardView) -> CardKeys:
     historical = historical_bytes(start.atr)
     try:
         return _derive(v.facts, start.fci, historical, area)
-    except UnknownAlgorithm as error:
+    except UnknownAlgorithmError as error:
         raise NoObservation(Label("卡的算法没有公开文本，无法判定", str(error)), start.seqs) from error
 
 

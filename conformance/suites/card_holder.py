@@ -5,11 +5,23 @@ Names and numbers are masked in the history, so only their form is judged, never
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from conformance.model import Check
 from conformance.roles.card import CardTester
 from conformance.roles.card_view import CardView
-from conformance.suites.card_basic_files import must_be_record
-from conformance.suites.card_conversation import KEY_RK, SSSE_NAME, Session, control, generation, judge_keys, only, started
+from conformance.suites.card_basic_files import is_date, must_be_record
+from conformance.suites.card_conversation import (
+    KEY_RK,
+    SSSE_NAME,
+    Session,
+    control,
+    generation,
+    judge_keys,
+    only,
+    started,
+)
 from conformance.suites.card_tables import Item, holder_items
 from protocols.wire.base import Label
 
@@ -40,6 +52,8 @@ def _judge_value(v: CardView, item: Item, value: bytes, talk: object) -> None:
         v.must(value.hex().isdecimal() and value != b"\0", "民族应为数字代码", "ethnic group must be digits", talk)
     elif item.tag == 0x0C:
         v.must(value.hex().isdecimal(), "出生地应为地区代码数字", "place of birth must be area digits", talk)
+    elif item.tag == 0x0D:
+        v.must(is_date(value), "出生日期应为 YYYYMMDD 的 BCD 码", "date of birth must be BCD YYYYMMDD", talk)
 
 
 class Ef06Free(Check):
@@ -102,7 +116,7 @@ class Ef06NeedsRk(Check):
 
 
 class Ef06AfterRk(Check):
-    """DG-W20-11, BJ-KSK-03, DG-SVC-PAY-05: after RKSSSE a 3.0 card must give the whole holder, or the kiosk is blind."""
+    """DG-W20-11, BJ-KSK-03, DG-SVC-PAY-05: after RKSSSE the whole holder must come, or the kiosk is blind."""
 
     id = "card.ef06.after_rk"
     title = Label("3.0 卡外部认证后读取持卡人信息", "a 3.0 card gives the holder's data after authentication")
@@ -157,7 +171,9 @@ class BiometricsNeedRk(Check):
         for name in ("EF07", "EF08"):
             selected = only(v, f"select.{name}")
             v.must(selected.ok, f"{name} 应存在", f"{name} must exist", selected)
-            v.status_is(v.step(f"read.{name}").last, SECURITY, f"未认证读取 {name}", f"READ BINARY of {name} unauthorised")
+            v.status_is(
+                v.step(f"read.{name}").last, SECURITY, f"未认证读取 {name}", f"READ BINARY of {name} unauthorised"
+            )
 
 
 class BiometricsAfterRk(Check):
@@ -173,7 +189,7 @@ class BiometricsAfterRk(Check):
     kills = ()
     source = "spec/cards.md 1.4 (EF07 300h, EF08 1000h), 1.8 (6B00)"
 
-    ENDS = {0xEF07: 0x300, 0xEF08: 0x1000}
+    ENDS: ClassVar[Mapping[Any, Any]] = {0xEF07: 0x300, 0xEF08: 0x1000}
 
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)

@@ -9,21 +9,17 @@ from conformance.suites.card_reader_acts import (
     await_power,
     command,
     eject,
-    is_in,
     move,
     power_cycle,
     put_in,
     take,
-    watch,
 )
 from conformance.suites.card_reader_words import (
     IN_READER,
     NONSENSE,
     ReaderCheck,
-    accepted,
     after_eject,
     card_seen,
-    pics,
     position,
 )
 from protocols.wire.base import Label

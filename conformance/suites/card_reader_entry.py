@@ -88,7 +88,9 @@ class Presence(ReaderCheck):
         position(v, "before", (Media.NONE,), "插卡之前", "before the card")
         if card_seen(v):
             seen = v.each("insert")[0].only(Op.STATUS).reply.media
-            v.must(v.step("again").first.reply.media == seen, "再次查询结果相同", "asked again, the same", v.step("again"))
+            v.must(
+                v.step("again").first.reply.media == seen, "再次查询结果相同", "asked again, the same", v.step("again")
+            )
             position(v, "gate", (Media.GATE,), "卡在卡口", "the card at the mouth")
             position(v, "take", (Media.NONE,), "取走卡之后", "after the card was taken")
 
@@ -111,13 +113,13 @@ class SecondCard(ReaderCheck):
         with t.step("second"):
             await command(t, Request(Op.ENTRY, enabled=True))
             await t.act("insert 2.0")
-            await t.pause(1.0)
+            await t.pause(0.3)
             await command(t, Request(Op.STATUS))
         with t.step("shut"):
             await command(t, Request(Op.ENTRY, enabled=False))
         await eject(t)
         with t.step("empty"):
-            await t.pause(1.0)
+            await t.pause(0.3)
             await command(t, Request(Op.STATUS))
 
     def judge(self, v: ReaderView) -> None:
@@ -147,4 +149,6 @@ class CardAgain(ReaderCheck):
         for which in (0, 1):
             if card_seen(v, which):
                 v.media_is(v.each("eject")[which].only(Op.STATUS), after_eject(v), "退卡之后", "after eject")
-                v.media_is(v.each("take")[which].only(Op.STATUS), (Media.NONE,), "取走卡之后", "after the card was taken")
+                v.media_is(
+                    v.each("take")[which].only(Op.STATUS), (Media.NONE,), "取走卡之后", "after the card was taken"
+                )

@@ -136,7 +136,9 @@ class CheckByte(Conversation):
     def judge(self, v: ReaderView) -> None:
         step = v.step("talk")
         broken = [each for each in step.records if each.kind == "noise" and each.direction == "rx"]
-        damaged = [each.seq for each in broken if each.note.get("why") in ("checksum", "trailer", "length", "truncated")]
+        damaged = [
+            each.seq for each in broken if each.note.get("why") in ("checksum", "trailer", "length", "truncated")
+        ]
         v.must(not damaged, "没有损坏的应答帧", "no answer frame is damaged", *(damaged or [step]))
         v.must(bool(frames(step.records)), "收到完好的应答帧", "whole answer frames arrive", step)
 
@@ -227,7 +229,12 @@ class ResendBounded(ReaderCheck):
         declared = parameter(v, "resends")
         most = MOST_RESENDS if declared is None else int(declared)
         again = len(sent) - 1
-        v.must(again <= most, f"重发 {again} 次，至多 {most} 次", f"{again} resends, at most {most}", *(r.seq for r in sent[-1:]))
+        v.must(
+            again <= most,
+            f"重发 {again} 次，至多 {most} 次",
+            f"{again} resends, at most {most}",
+            *(r.seq for r in sent[-1:]),
+        )
         position(v, "after", (Media.NONE,), "随后的状态", "the status afterwards")
 
 
@@ -320,7 +327,12 @@ class EnqExecutes(ReaderCheck):
     def judge(self, v: ReaderView) -> None:
         if card_seen(v):
             position(v, "unfetched", (Media.GATE, *IN_READER), "没有 ENQ 的退卡命令之后", "after an eject without ENQ")
-            v.must(not frames(v.step("unfetched").records)[1:], "未取走的命令没有应答", "no answer to it", v.step("unfetched"))
+            v.must(
+                not frames(v.step("unfetched").records)[1:],
+                "未取走的命令没有应答",
+                "no answer to it",
+                v.step("unfetched"),
+            )
             v.succeeded(v.step("control").only(Op.MOVE), "有 ENQ 的退卡", "the eject with ENQ")
 
 

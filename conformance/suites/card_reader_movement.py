@@ -191,7 +191,12 @@ class CaptureCounter(ReaderCheck):
                 return
             v.succeeded(v.each("capture")[which].only(Op.MOVE), "吞卡", "capture")
             counts.append(_count(v, step.first))
-        v.must(counts == [7, 8, 9], f"计数应为 7、8、9，实际 {counts}", f"the counter must go 7, 8, 9, got {counts}", v.step("set"))
+        v.must(
+            counts == [7, 8, 9],
+            f"计数应为 7、8、9，实际 {counts}",
+            f"the counter must go 7, 8, 9, got {counts}",
+            v.step("set"),
+        )
 
 
 def _count(v: ReaderView, exchange: Exchange) -> int | None:
@@ -226,7 +231,12 @@ class BinFull(ReaderCheck):
         if not card_seen(v):
             return
         step = v.step("full")
-        v.refused(step.only(Op.MOVE), (Error.BIN_FULL, Error.CANNOT_EXECUTE, Error.OTHER), "箱满时吞卡", "capture into a full bin")
+        v.refused(
+            step.only(Op.MOVE),
+            (Error.BIN_FULL, Error.CANNOT_EXECUTE, Error.OTHER),
+            "箱满时吞卡",
+            "capture into a full bin",
+        )
         status = step.only(Op.STATUS)
         position(v, "full", (Media.GATE, *IN_READER), "被拒绝的吞卡之后", "after the refused capture")
         if status.reply.bin_full is not None:

@@ -299,7 +299,9 @@ class Oversize(Disturbed):
         for record in frames(step.records):
             text = v.dialect.framing().feed(record.data, 0.0)[0]
             reply = v.dialect.decode_reply(text.text)[1] if isinstance(text, Frame) else None
-            v.must(reply is None or not reply.ok, "超长命令不得成功", "an oversized command must not succeed", record.seq)
+            v.must(
+                reply is None or not reply.ok, "超长命令不得成功", "an oversized command must not succeed", record.seq
+            )
         super().judge(v)
 
 

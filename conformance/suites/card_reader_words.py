@@ -186,15 +186,20 @@ def ef05_records(talked: Iterable[Talk]) -> dict[int, Talk]:
     return {talk.apdu[2]: talk for talk in talked if talk.apdu[1:2] == b"\xb2"}
 
 
-def ef05_follows(v: ReaderView, generation: str, op: Op = Op.CHIP_APDU) -> None:
+def ef05_follows(v: ReaderView, generation: str, op: Op = Op.CHIP_APDU, which: int = 0) -> None:
     """EF05 must have the structure of spec/cards.md 1.4, and the version record of *generation*."""
-    step = v.step("ef05")
+    step = v.each("ef05")[which]
     talked = talks(step, op)
     if not talked:
         v.must(False, "社保应用必须可以选择", "the social security application must be selectable", step)
         return
     select = talked[0]
-    v.must(select.done, f"选择社保应用：{_sw(select)}", f"select the social security application: {_sw(select)}", select.exchange)
+    v.must(
+        select.done,
+        f"选择社保应用：{_sw(select)}",
+        f"select the social security application: {_sw(select)}",
+        select.exchange,
+    )
     records = ef05_records(talked)
     version = records.get(0x03)
     if version is None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from conformance.model import Check
 from conformance.roles.card import CardTester
 from conformance.roles.card_view import CardView
@@ -104,7 +107,7 @@ class RecordWrongLe(Check):
     kills = ()
     source = "spec/cards.md 1.3, 1.10"
 
-    CASES = {"value_length": 0x09, "too_large": 0x18, "too_small": 0x02}
+    CASES: ClassVar[Mapping[Any, Any]] = {"value_length": 0x09, "too_large": 0x18, "too_small": 0x02}
 
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)

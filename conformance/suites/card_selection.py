@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from conformance.model import Check
 from conformance.roles.card import CardTester
 from conformance.roles.card_view import CardView
@@ -50,9 +53,7 @@ class SelectEnvironment(Check):
 
     def oracle(self, v: CardView) -> None:
         selected = only(v, "select")
-        v.status_is(
-            v.step("select").last, (0x9000,), "选择 SSSE", "SELECT of SSSE"
-        )
+        v.status_is(v.step("select").last, (0x9000,), "选择 SSSE", "SELECT of SSSE")
         fci = children(selected.data).get(0x6F, b"")
         v.must(
             len(selected.data) == len(fci) + 2 and bool(fci),
@@ -63,7 +64,9 @@ class SelectEnvironment(Check):
         parts = children(fci)
         v.must(parts.get(0x84) == SSSE_NAME, "FCI 的 84 应为 SSSE 名称", "tag 84 must be the name of SSSE", selected)
         directory = children(parts.get(0xA5, b"")).get(0x88, b"")
-        v.must(len(directory) == 1, "A5 中应有目录文件的 SFI（88）", "A5 must hold the SFI of the directory (88)", selected)
+        v.must(
+            len(directory) == 1, "A5 中应有目录文件的 SFI（88）", "A5 must hold the SFI of the directory (88)", selected
+        )
 
 
 class SelectFciAlgorithm(Check):
@@ -160,7 +163,10 @@ class _SelectApplications(Check):
             named = children(children(selected.data).get(0x6F, b"")).get(0x84)
             if selected.data:
                 v.must(
-                    named == bytes.fromhex(aid), f"{name} 的 FCI 应给出其 AID", f"the FCI of {name} must name it", selected
+                    named == bytes.fromhex(aid),
+                    f"{name} 的 FCI 应给出其 AID",
+                    f"the FCI of {name} must name it",
+                    selected,
                 )
             v.must(inside.ok, f"{name} 内应有 EF05", f"EF05 must be selectable inside {name}", inside)
 
@@ -179,7 +185,7 @@ class SelectApplicationByFid(_SelectApplications):
 
 
 class SelectApplicationByAid(_SelectApplications):
-    """DG-W20-11: the directory gives AIDs; an application that selects only by FID is lost to a host that follows it."""
+    """DG-W20-11: the directory gives AIDs; what selects only by FID is lost to a host that follows it."""
 
     id = "card.select.df_by_aid"
     title = Label("按 AID 选择各应用", "select the applications by AID")
@@ -192,7 +198,7 @@ class SelectApplicationByAid(_SelectApplications):
 
 
 class SelectElementaryFile(Check):
-    """DG-W20-11: deployed hosts select EF05 with P1 00 or with P1 02; a card that knows one of them fails half of them."""
+    """DG-W20-11: hosts select EF05 with P1 00 or 02; a card that knows one fails half of them."""
 
     id = "card.select.ef_both_forms"
     title = Label("两种 P1 选择基本文件", "select an elementary file with both P1 forms")
@@ -202,7 +208,7 @@ class SelectElementaryFile(Check):
     kills = ()
     source = "spec/cards.md 1.2 (select EF)"
 
-    FORMS = {"p1_02": "00A4020002EF05", "p1_00": "00A4000002EF05"}
+    FORMS: ClassVar[Mapping[Any, Any]] = {"p1_02": "00A4020002EF05", "p1_00": "00A4000002EF05"}
 
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)
@@ -237,7 +243,7 @@ class SelectUnknown(Check):
     kills = ()
     source = "spec/cards.md 1.2 (SW of SELECT)"
 
-    CASES = {
+    CASES: ClassVar[Mapping[Any, Any]] = {
         "name": ("00A404000F" + "7378392E73682EC9E7BBE1B1A3D5CF", "名称", "name"),
         "aid": ("00A4040006D156000005FF", "AID", "AID"),
         "df": ("00A4000002DF7E", "DF", "DF"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from conformance.model import Check
 from conformance.roles.card import CardTester
 from conformance.roles.card_view import CardView
@@ -78,7 +81,7 @@ class GetResponseOnce(Check):
 
 
 class GetResponseStale(Check):
-    """DG-WXC-19: an announced answer ends with the next command; otherwise a host that changes its mind reads the old one."""
+    """DG-WXC-19: an announced answer ends with the next command, or a host that changes its mind reads the old one."""
 
     id = "card.transport.get_response_stale"
     title = Label("其他命令之后不得再取旧答复", "another command ends the announced answer")
@@ -113,7 +116,7 @@ class GetResponseStale(Check):
 
 
 class UnknownInstruction(Check):
-    """DG-W20-11: hosts probe cards with instructions; one that is accepted without a meaning makes them go the wrong way."""
+    """DG-W20-11: hosts probe cards; an instruction accepted without a meaning makes them go the wrong way."""
 
     id = "card.transport.unknown_ins"
     title = Label("未定义的指令", "undefined instructions")
@@ -173,7 +176,10 @@ class WrongParameters(Check):
     kills = ()
     source = "spec/cards.md 1.8 (6A86)"
 
-    CASES = {"challenge": "0084550008", "internal": "008877001001020304050607081112131415161718"}
+    CASES: ClassVar[Mapping[Any, Any]] = {
+        "challenge": "0084550008",
+        "internal": "008877001001020304050607081112131415161718",
+    }
 
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)
@@ -200,7 +206,7 @@ class WrongLength(Check):
     kills = ()
     source = "spec/cards.md 1.6, 1.8 (6700)"
 
-    CASES = {"internal": "008800000701020304050607", "external": "008200040411121314"}
+    CASES: ClassVar[Mapping[Any, Any]] = {"internal": "008800000701020304050607", "external": "008200040411121314"}
 
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)

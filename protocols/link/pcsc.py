@@ -27,6 +27,21 @@ DEFAULT_LIMIT_S = 5.0
 LOOK_PAUSE_S = 0.02
 
 
+class _Bay:
+    """One thread, and the session that only this thread may touch (``transmit_blocking`` takes its turn)."""
+
+    def __init__(self, name: str) -> None:
+        self.lane = BlockingLane(name)
+        self.turn = threading.Lock()
+        self.session: PcscSession | None = None
+
+    def close(self) -> None:
+        with self.turn:
+            session, self.session = self.session, None
+            if session is not None:
+                session.close()
+
+
 class PcscCardPort:
     """A card in the reader that *reader* names (whole, or a part that fits one; empty: the first reader).
 
@@ -45,31 +60,30 @@ class PcscCardPort:
         self.reader = reader
         self.broken = ""
         self._socket, self._limit_s, self._exclusive = socket, limit_s, exclusive
-        self._lane: BlockingLane | None = None
-        self._session: PcscSession | None = None
-        self._turn = threading.Lock()
-        self._epoch = 0
+        self._bay: _Bay | None = None
 
     async def power_on(self, warm: bool = False) -> bytes:
         """The ATR after a cold reset (the supply is taken away), or after a warm one.
 
         Raises LinkClosed without a card, LinkTimeout when the card gives no ATR, LinkError for anything else.
         """
-        return await self._call(lambda: self._opened().power_on(warm), "power on")
+        return await self._call(lambda session: session.power_on(warm), "power on")
 
     async def power_off(self) -> None:
-        await self._call(lambda: self._opened().power_off(), "power off")
+        if self._bay is not None:
+            await self._call(PcscSession.power_off, "power off")
 
     async def transmit(self, apdu: bytes) -> bytes:
         """One APDU; ``61xx`` and ``6Cxx`` come back as they are. The answer may be a single byte from a bad card."""
-        return await self._call(lambda: self._opened().transmit(apdu), f"APDU {apdu[:5].hex().upper()}")
+        return await self._call(lambda session: session.transmit(apdu), f"APDU {apdu[:5].hex().upper()}")
 
     def transmit_blocking(self, apdu: bytes) -> bytes:
         """Like :meth:`transmit`, in the calling thread and **without a limit**: for measuring round trips."""
-        if self._session is None:
+        bay = self._bay
+        if bay is None or bay.session is None:
             raise LinkError("power the card on before measuring")
-        with self._turn:
-            return self._session.transmit(apdu)
+        with bay.turn:
+            return bay.session.transmit(apdu)
 
     async def reopen(self) -> None:
         """Forget a broken exchange: a new thread and a new context at the next :meth:`power_on`."""
@@ -78,40 +92,38 @@ class PcscCardPort:
 
     async def aclose(self) -> None:
         """Take the power away and let go of the reader. A thread that hangs in PC/SC is left behind, on its own."""
-        lane, session = self._lane, self._session
-        self._lane = self._session = None
-        self._epoch += 1
-        if lane is None:
+        bay, self._bay = self._bay, None
+        if bay is None:
             return
         try:
-            if session is not None and not lane.stuck:
-                await lane.call(session.close, self._limit_s, "close")
+            if not bay.lane.stuck:
+                await bay.lane.call(bay.close, self._limit_s, "close")
         except LinkError:
             pass  # closing is best effort: the daemon may be gone
         finally:
-            lane.close()
+            bay.lane.close()
 
-    def _opened(self) -> PcscSession:
-        if self._session is None:
-            self._session = PcscSession(self.reader, self._socket, self._exclusive)
-            self.reader = self._session.reader
-        return self._session
-
-    async def _call(self, work: Callable[[], T], what: str) -> T:
+    async def _call(self, work: Callable[[PcscSession], T], what: str) -> T:
         if self.broken:
             raise LinkError(f"{self.reader or 'this reader'} hangs since {self.broken}: restart pcscd, then reopen")
-        if self._lane is None:
-            self._lane = BlockingLane(f"pcsc {self.reader}")
-        lane = self._lane
+        if self._bay is None:
+            self._bay = _Bay(f"pcsc {self.reader}")
+        bay = self._bay
 
         def in_turn() -> T:
-            with self._turn:
-                return work()
+            with bay.turn:
+                if bay.session is not None and bay.session.lost:
+                    bay.session.close()
+                    bay.session = None
+                if bay.session is None:
+                    bay.session = PcscSession(self.reader, self._socket, self._exclusive)
+                    self.reader = bay.session.reader
+                return work(bay.session)
 
         try:
-            return await lane.call(in_turn, self._limit_s, f"{self.reader}: {what}")
+            return await bay.lane.call(in_turn, self._limit_s, f"{self.reader}: {what}")
         except LinkTimeout:
-            if lane.stuck:
+            if bay.lane.stuck:
                 self.broken = what
             raise
 

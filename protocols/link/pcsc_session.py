@@ -39,9 +39,9 @@ MEANINGS: dict[int, tuple[type[LinkError], str]] = {
     0x8010_000C: (LinkClosed, "there is no card in the reader"),
     PROTOCOL_MISMATCH: (LinkError, "the card's ATR offers no protocol that the reader speaks"),
     0x8010_0013: (LinkClosed, "pcscd went away"),
-    0x8010_0016: (LinkError, "the card did not take part in the exchange"),
+    0x8010_0016: (LinkClosed, "the card failed or was taken out during the exchange: power it on again"),
     0x8010_0017: (LinkClosed, "the reader was unplugged"),
-    0x8010_001D: (LinkError, "pcscd does not run: start it (apt-get install pcscd)"),
+    0x8010_001D: (LinkClosed, "pcscd does not run, or was restarted: start it, then power the card on again"),
     0x8010_001E: (LinkClosed, "pcscd was stopped"),
     NO_READERS: (LinkError, "pcscd has no reader: plug one in, or check its driver"),
     0x8010_0066: (LinkTimeout, "the card does not answer to reset"),
@@ -50,6 +50,8 @@ MEANINGS: dict[int, tuple[type[LinkError], str]] = {
     0x8010_0069: (LinkClosed, "the card was taken out"),
     0x8010_006A: (LinkError, "this user may not use pcscd: allow it in polkit, or run as root"),
 }
+
+DAEMON_GONE = frozenset({0x8010_0003, 0x8010_0013, 0x8010_001D, 0x8010_001E})
 
 
 @functools.cache
@@ -163,6 +165,8 @@ class PcscSession:
         self._context: int | None = _establish(socket)
         self._card: int | None = None
         self._pci: Any = None
+        self.lost = False
+        """True when the daemon of this context has gone: a new session is needed."""
         try:
             self.reader = choose_reader(reader, _readers(scard, self._context))
         except LinkError:
@@ -229,6 +233,7 @@ class PcscSession:
         try:
             _demand(result, self.reader)
         except LinkError:
+            self.lost = result & 0xFFFF_FFFF in DAEMON_GONE
             self._drop(self._scard.SCARD_LEAVE_CARD)
             raise
 

@@ -247,6 +247,7 @@ class VpcdCard:
         with self._state:
             self._inserted = False
             self.left = why
+            self._state.notify_all()
 
     def _tell(self, kind: str, command: bytes = b"", answer: bytes = b"") -> None:
         if self._on_event is not None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from protocols.wire.apdu import command_tree, response_tree
-from protocols.wire.base import Label, Node, Privacy, WireError
+from protocols.wire.atr import atr_tree
+from protocols.wire.base import Label, Node, WireError
 from protocols.wire.card_reader import Op, Place, Request
 
 __all__ = [
@@ -156,7 +157,6 @@ def refused_node(text: bytes, why: str) -> Node:
 _DATA_LABELS: dict[Part, Label] = {
     TEXT: Label("文本", "text"),
     SENSORS: Label("传感器状态", "sensor states"),
-    ATR: Label("复位应答 ATR", "answer to reset"),
     OPTION: Label("选项", "option"),
     SOCKET: Label("卡座号", "socket number"),
 }
@@ -168,7 +168,8 @@ def data_node(part: Part, data: bytes, to_device: bool) -> Node | None:
         return None
     if part is APDU:
         return command_tree(data) if to_device else response_tree(data)
+    if part is ATR and not to_device:
+        return atr_tree(data)
     label = _DATA_LABELS.get(part, Label("数据", "data"))
     text = data.decode("ascii", "replace") if part is TEXT else ""
-    # Key material may stand in undecoded parameters of storage cards: it stays raw here and is masked as a whole.
-    return Node("data", label, data, text, Privacy.OPEN)
+    return Node("data", label, data, text)

@@ -21,7 +21,7 @@ Structure = Literal["record", "transparent", "cyclic"]
 class Item:
     """One data item. ``kind`` cn packed digits padded with F, an text padded with 00, b binary; ``length`` of the
     value in bytes; ``since`` the first generation that has it; ``private_last`` how many bytes at the end ``privacy``
-    speaks of (0: all); ``occurs`` how many records carry the tag. ``tag`` 0: a field of a cyclic record, which has no tags.
+    speaks of (0: all); ``occurs`` how many records carry the tag. ``tag`` 0: a field of a cyclic record without tags.
     """
 
     tag: int

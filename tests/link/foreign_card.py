@@ -23,14 +23,14 @@ def answer(apdu: bytes) -> bytes:
 
 
 def main() -> None:
-    port, manner = int(sys.argv[1]), (sys.argv + ["plain"])[2]
+    port, manner = int(sys.argv[1]), [*sys.argv, "plain"][2]
     line = socket.create_connection(("127.0.0.1", port))
     stream = line.makefile("rb")
     while len(head := stream.read(2)) == 2:
         message = stream.read(struct.unpack(">H", head)[0])
         if message == b"\x04":
             reply = ATR
-        elif len(message) == 1:
+        elif message in (b"\x00", b"\x01", b"\x02"):
             continue
         elif manner == "leave":
             return

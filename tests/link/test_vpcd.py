@@ -213,7 +213,7 @@ def test_reconnecting_is_bounded():
     card = VpcdCard(Chip(), reconnect_s=0.05)
     card.start("127.0.0.1", gone.port)
     with card._state:
-        assert card._state.wait_for(lambda: bool(card.left), LIMIT_S) or card.left
+        assert card._state.wait_for(lambda: bool(card.left), LIMIT_S)
     assert f"no reader driver at 127.0.0.1:{gone.port}" in card.left
     card.stop()
 
@@ -230,12 +230,19 @@ def test_no_thread_stays_behind(driver: Driver):
 
 def test_chip_code_that_never_returns_is_reported(driver: Driver, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("protocols.link.vpcd.JOIN_LIMIT_S", 0.05)
-    release = threading.Event()
-    chip = Chip()
-    chip.transmit = lambda apdu: release.wait(LIMIT_S) and b"\x90\x00"  # type: ignore[method-assign]
+    entered, release = threading.Event(), threading.Event()
+
+    class Endless(Chip):
+        def transmit(self, apdu: bytes) -> bytes:
+            entered.set()
+            release.wait(LIMIT_S)
+            return b"\x90\x00"
+
+    chip = Endless()
     card = VpcdCard(chip)
     card.start("127.0.0.1", driver.port)
     driver.accept().say("000400000000")
+    assert entered.wait(LIMIT_S)
     with pytest.raises(LinkError, match="has not returned"):
         card.stop()
     release.set()

@@ -10,7 +10,7 @@ from conformance.judge_crypto import (
     CardKeys,
     LoadKeys,
     PurchaseKeys,
-    UnknownAlgorithm,
+    UnknownAlgorithmError,
     diversify,
     level_factors,
     session_key,
@@ -117,9 +117,7 @@ def test_purchase(algorithm: int, mac1: str, tac: str, mac2: str):
     assert purchase.tac(AMOUNTS, b"2", TERMINAL, TIME).hex().upper() == tac
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "mac1", "mac2"), [(TDES, "225F2A29", "02CF6737"), (SM4, "10651276", "2422B53F")]
-)
+@pytest.mark.parametrize(("algorithm", "mac1", "mac2"), [(TDES, "225F2A29", "02CF6737"), (SM4, "10651276", "2422B53F")])
 def test_load(algorithm: int, mac1: str, mac2: str):
     load = LoadKeys(keys(algorithm), CARD_RANDOM, bytes.fromhex("0001"))
     amount = bytes.fromhex("000003E8")
@@ -134,5 +132,5 @@ def test_sm4_matches_the_standard_example():
 
 
 def test_ssf33_cannot_be_judged():
-    with pytest.raises(UnknownAlgorithm):
+    with pytest.raises(UnknownAlgorithmError):
         CardKeys.derive(2, ROOT, HISTORICAL, "110000")

@@ -1,0 +1,1 @@
+"""The commands of ``onecard``, one module a subject; each defines ``register(app)``."""
