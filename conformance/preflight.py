@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from conformance.result import PreflightResult
-from conformance.roles.card_reader import ReaderTester
+from conformance.roles.card_reader import ReaderTester, clearing_initialise
 from protocols.driver.card_reader import NoReply
 from protocols.link.base import CardPort, LinkError
 from protocols.wire.base import Label
-from protocols.wire.card_reader import Op, Place, Request
 from scenarios.models import Bench
 from scenarios.pcscd import missing
 
@@ -75,7 +74,7 @@ async def look_at_reader(tester: ReaderTester) -> PreflightResult:
     try:
         await tester.open()
         await tester.port.drain(0.02)
-        reply = await tester.ask(Request(Op.INITIALISE, place=Place.EJECT))
+        reply = await tester.ask(clearing_initialise(tester.dialect))
     except NoReply as error:
         remedy = Label(
             f"无应答（{error.stage}，{error.waited_s:g} 秒）：检查电源、接线、波特率和协议 dialect",

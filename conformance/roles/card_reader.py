@@ -14,7 +14,7 @@ from protocols.record import History
 from protocols.wire.base import Label
 from protocols.wire.card_reader import CardReaderDialect, Error, Media, Op, Place, Reply, Request
 
-__all__ = ["HandLike", "HandUnable", "NotHome", "ReaderTester", "mark_step"]
+__all__ = ["HandLike", "HandUnable", "NotHome", "ReaderTester", "clearing_initialise", "mark_step"]
 
 
 class HandLike(Protocol):
@@ -43,6 +43,12 @@ class NotHome(Exception):
     def __init__(self, why: Label) -> None:
         super().__init__(why.en)
         self.why = why
+
+
+def clearing_initialise(dialect: CardReaderDialect) -> Request:
+    """The initialise that brings a card left inside out to the citizen, in the words that *dialect* has for it."""
+    to_gate = Request(Op.INITIALISE, place=Place.GATE)
+    return to_gate if dialect.supports(to_gate) else Request(Op.INITIALISE, place=Place.EJECT)
 
 
 @contextmanager
@@ -185,14 +191,15 @@ class ReaderTester:
 
     async def _go_home(self) -> bool:
         await self.port.drain(0.02)
-        reply = await self.ask(Request(Op.INITIALISE, place=Place.EJECT))
+        initialise = clearing_initialise(self.dialect)
+        reply = await self.ask(initialise)
         if reply.error in (Error.JAM, Error.ABNORMAL_CARD, Error.CANNOT_EXECUTE, Error.PULLED, Error.TOO_LONG, Error.TOO_SHORT):
             await self._try_hand("clear-jam")
             await self._try_hand("remove")
-            reply = await self.ask(Request(Op.INITIALISE, place=Place.EJECT))
+            reply = await self.ask(initialise)
         if reply.error is Error.BIN_FULL:
             await self._try_hand("bin-empty")
-            reply = await self.ask(Request(Op.INITIALISE, place=Place.EJECT))
+            reply = await self.ask(initialise)
         seen = await self.status()
         if seen.ok and seen.media is not None and seen.media.in_reader:
             await self.ask(Request(Op.MOVE, place=Place.EJECT))

@@ -19,7 +19,7 @@ from protocols.link.base import LinkClosed, LinkError, LinkTimeout
 from protocols.link.pcsc import PcscCardPort, list_readers, open_card_port, wait_card
 from protocols.link.pcsc_session import choose_reader
 from protocols.link.vpcd import VpcdCard
-from scenarios.pcscd import MAX_CARDS, PcscdError, PortInUseError, PrivatePcscd, missing, port_in_use
+from scenarios.pcscd import PcscdError, PortInUseError, PrivatePcscd, missing, port_in_use
 
 LIMIT_S = 10.0
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,74 @@
+"""Something simulated stands until Ctrl-C: says where it is, and does what it is told, one line an action."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
+
+from tui.console import Console
+from tui.lines import StdinLines, until_signalled
+
+if TYPE_CHECKING:
+    from scenarios.service import Standing
+
+__all__ = ["serve"]
+
+
+async def serve(
+    console: Console,
+    standing: AbstractAsyncContextManager[Standing],
+    *,
+    hand: bool,
+    url_first: bool = False,
+    end_with_input: bool = False,
+) -> None:
+    """Bring *standing* up, print its places, obey lines if *hand*, until SIGINT or SIGTERM.
+
+    *url_first* prints the bare link URL as the first line, for programs that start this one; *end_with_input* ends
+    when standard input does, as a hand program must when the harness lets go of it.
+    """
+    with until_signalled() as signalled:
+        async with standing as up:
+            if url_first:
+                console.say(up.places[0].link)
+            _show(console, up, brief=url_first)
+            console.document({"places": up.places, "pcsc_socket": up.pcsc_socket})
+            waiting = [asyncio.create_task(signalled.wait())]
+            if hand:
+                waiting.append(asyncio.create_task(_obey(console, up)))
+            try:
+                if end_with_input:
+                    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                else:
+                    await signalled.wait()
+            finally:
+                for task in waiting:
+                    task.cancel()
+    if not url_first:
+        console.say(console.text("已收起，没有留下任何东西。", "taken down; nothing is left."))
+
+
+def _show(console: Console, up: Standing, brief: bool) -> None:
+    if not brief:
+        heads = [console.text(*pair) for pair in (("槽位", "slot"), ("设备类", "class"), ("协议/镜像", "dialect/image"), ("链路", "link"))]
+        rows = []
+        for each in up.places:
+            reader = f"  ({each.reader})" if each.reader else ""
+            rows.append([each.slot, each.device_class, each.dialect, each.link + reader])
+        console.table(heads, rows)
+        if up.pcsc_socket:
+            console.say(f"PCSCLITE_CSOCK_NAME={up.pcsc_socket}")
+        words = sorted({word for each in up.places for word in each.actions})
+        console.say(console.text("动作：", "actions: ") + ", ".join(words))
+        example = f"{up.places[0].slot} insert 3.0"
+        console.say(console.text(f"每行一个动作，如：{example}。按 Ctrl-C 结束。", f"one action a line, such as: {example}. Ctrl-C ends."))
+
+
+async def _obey(console: Console, up: Standing) -> None:
+    lines = StdinLines()
+    while (line := await lines.next()) is not None:
+        if line:
+            answer = await up.say(line)
+            # "ok" is the word that a hand program answers with (docs/hand.md).
+            console.say({"done": "ok"}.get(answer, answer))
