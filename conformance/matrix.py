@@ -11,11 +11,20 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from conformance.catalogue import catalogue
-from conformance.model import Outcome, Verdict, discover_checks
+from conformance.model import Check, Outcome, Verdict, discover_checks
 from conformance.result import NotRun, RunResult, WaiverUse
 from protocols.wire.base import Label
 
-__all__ = ["CheckLike", "ClauseLike", "ClauseMatrix", "Evidence", "GroupVerdict", "MatrixRow", "clause_matrix", "group_verdict"]
+__all__ = [
+    "CheckLike",
+    "ClauseLike",
+    "ClauseMatrix",
+    "Evidence",
+    "GroupVerdict",
+    "MatrixRow",
+    "clause_matrix",
+    "group_verdict",
+]
 
 UNKNOWN_CLAUSE = Label("（条款目录中没有此条）", "(not in the clause catalogue)")
 NO_CHECK = Label("没有检查项引用此条款", "no check names this clause")
@@ -53,8 +62,17 @@ class ClauseLike(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class _Named:
+    """A check, or its card in a dossier: only what the matrix shows of it."""
+
+    id: str
+    title: Label
+    clauses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GroupVerdict:
-    """One word for several verdicts. ``partial``: some of the group was not tested. ``waived``: every fail is waived."""
+    """One word for several verdicts. ``partial``: some were not tested. ``waived``: every fail is waived."""
 
     verdict: Verdict
     partial: bool = False
@@ -129,11 +147,11 @@ def group_verdict(group: Iterable[Evidence]) -> GroupVerdict:
 def clause_matrix(
     run: RunResult | None = None,
     *,
-    checks: Iterable[CheckLike] | None = None,
+    checks: Iterable[CheckLike | Check] | None = None,
     clauses: Iterable[ClauseLike] | None = None,
 ) -> ClauseMatrix:
     """The matrix of *run*, or of the bare suite when None. *checks* and *clauses* default to the installed ones."""
-    known = list(discover_checks() if checks is None else checks)
+    known = [_Named(each.id, each.title, each.clauses) for each in (discover_checks() if checks is None else checks)]
     rows: list[MatrixRow] = []
     wanted = {clause: [each for each in known if clause in each.clauses] for each in known for clause in each.clauses}
     evidence = _evidence(run)
@@ -169,7 +187,7 @@ def _evidence(run: RunResult | None) -> dict[str, list[Outcome | NotRun]]:
 
 
 def _of_clause(
-    checks: Sequence[CheckLike], evidence: dict[str, list[Outcome | NotRun]], run: RunResult | None
+    checks: Sequence[_Named], evidence: dict[str, list[Outcome | NotRun]], run: RunResult | None
 ) -> tuple[Evidence, ...]:
     found: list[Evidence] = []
     for check in checks:
@@ -180,12 +198,11 @@ def _of_clause(
         if shown is None:
             why = Label("未列入本次计划", "not part of this plan")
             found.append(Evidence(check.id, check.title, "", Verdict.NOT_TESTED, reason=why))
-        for each in shown or ():
-            found.append(_show(check, each, run))
+        found.extend(_show(check, each, run) for each in shown or ())
     return tuple(found)
 
 
-def _show(check: CheckLike, each: Outcome | NotRun, run: RunResult) -> Evidence:
+def _show(check: _Named, each: Outcome | NotRun, run: RunResult) -> Evidence:
     if isinstance(each, NotRun):
         return Evidence(check.id, check.title, each.target, each.verdict, reason=each.reason)
     waiver: WaiverUse | None = run.waiver_of(each)

@@ -30,6 +30,8 @@ __all__ = [
     "WaiverUse",
 ]
 
+NO_TEXT = Label("", "")
+
 
 class RunStatus(StrEnum):
     """How far the run came; says nothing about the device."""
@@ -61,7 +63,7 @@ class BenchSlot:
     under_test: bool
     simulated: bool
     self_description: str = ""
-    note: Label = Label("", "")
+    note: Label = NO_TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class PreflightResult:
     name: str
     ok: bool
     text: Label
-    remedy: Label = Label("", "")
+    remedy: Label = NO_TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class WaiverUse:
 
 @dataclass(frozen=True, slots=True)
 class MutantRow:
-    """One faulty device: the verdict of each check that was run against it. ``null``: a null device (no pass allowed)."""
+    """One faulty device and the verdict of each check that met it. ``null``: a null device, no pass allowed."""
 
     mutant: str
     label: Label
@@ -211,8 +213,8 @@ class RunResult:
     waivers: tuple[WaiverUse, ...] = ()
     kill_matrix: KillMatrix = field(default_factory=KillMatrix)
     laboratory: Laboratory = field(default_factory=Laboratory)
-    scope: Label = Label("", "")
-    statement: Label = Label("", "")
+    scope: Label = NO_TEXT
+    statement: Label = NO_TEXT
     """A remark of whoever signs; the report's own statement is always computed from the outcomes."""
 
     def waiver_of(self, outcome: Outcome) -> WaiverUse | None:

@@ -1,4 +1,4 @@
-"""Frozen dataclasses to JSON values and back, refusing everything that does not fit: unknown or missing keys, wrong types.
+"""Frozen dataclasses to JSON values and back, refusing what does not fit: unknown or missing keys, wrong types.
 
 The type annotations are the schema. Known forms: ``str``, ``int``, ``float``, ``bool``, ``None``, enums, ``Literal``,
 dataclasses, ``tuple[X, ...]``, ``Mapping[str, X]``, unions and ``Any`` (any JSON value).
@@ -117,7 +117,8 @@ def _tuple(arguments: tuple[Any, ...], plain: Any, where: str) -> tuple[Any, ...
         return tuple(_read(arguments[0], each, f"{where}[{index}]") for index, each in enumerate(plain))
     if len(plain) != len(arguments):
         raise StrictJsonError(where, f"{len(arguments)} items expected, {len(plain)} found")
-    return tuple(_read(kind, each, f"{where}[{i}]") for i, (kind, each) in enumerate(zip(arguments, plain, strict=True)))
+    pairs = enumerate(zip(arguments, plain, strict=True))
+    return tuple(_read(kind, each, f"{where}[{index}]") for index, (kind, each) in pairs)
 
 
 @cache

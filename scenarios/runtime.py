@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 from protocols.clock import Clock
-from protocols.link.base import CardPort, Link, LinkError, open_link
-from protocols.link.pcsc import PcscCardPort
+from protocols.link.base import CardPort, Link, LinkError, LinkUrl, open_link
+from protocols.link.memory import memory_pair
+from protocols.link.pcsc import PcscCardPort, wait_card
 from protocols.link.pty import open_pty
 from protocols.link.vpcd import VpcdCard
 from protocols.wire.base import Label
 from scenarios.build import BenchError, build_slot_card, build_slot_reader
 from scenarios.hand import Hand, PersonHand, ProgramHand, SimulatorHand
 from scenarios.models import Bench, Slot
-from scenarios.pcscd import PrivatePcscd, ReaderSlot, missing, port_in_use
+from scenarios.pcscd import PrivatePcscd, ReaderSlot, missing
 from scenarios.program import ForeignProgram
 from scenarios.simulated import CARD_ACTIONS, InProcessCardPort, apply_to_card, apply_to_reader, reader_actions
+from scenarios.vpcd_port import HeldCardPort
 from simulators.device.base import Device
 from simulators.host import DeviceHost
 
@@ -29,7 +30,6 @@ AskPerson = Callable[[str, str, Label], Awaitable[bool]]
 OnViolation = Callable[[str, str], None]
 
 SLOTS_A_PAIR = 2
-FIRST_CHOSEN_PORT, LAST_CHOSEN_PORT = 20100, 32000
 
 OPEN_TRIES = 100
 OPEN_PAUSE_S = 0.1
@@ -162,8 +162,7 @@ class LiveBench:
         fixed = [LinkUrl.parse(self.bench.slots[name].link).port for name in names]
         if any(fixed):
             # A port that the file names belongs to the first reader of a pair: each slot then gets a pair of its own.
-            pairs = [port or _free_pair(index) for index, port in enumerate(fixed)]
-            self.pcscd = PrivatePcscd(SLOTS_A_PAIR * len(names), ports=pairs)
+            self.pcscd = PrivatePcscd(SLOTS_A_PAIR * len(names), ports=fixed)
         else:
             self.pcscd = PrivatePcscd(len(names))
         await self.pcscd.start()
@@ -195,20 +194,29 @@ class LiveBench:
 
     async def _card_on_vpcd(self, name: str, slot: Slot, seed: int, pcscd: PrivatePcscd) -> LiveCard:
         place = self._places[name]
-        card: Any = None
-        hand: Hand
-        restart: Callable[[], Awaitable[None]] | None = None
-        if slot.image:
-            card = build_slot_card(slot, name, seed)
-            served = VpcdCard(card, name=name)
-            served.start(place.host, place.port)
-            self._stack.callback(served.stop)
-            hand = SimulatorHand(_vpcd_hand(served, card, place.reader, pcscd.socket, self.clock), CARD_ACTIONS)
-        else:
-            program = ForeignProgram(slot.program, self.bench.folder, host=place.host, port=place.port)
-            await program.start()
-            self._stack.push_async_callback(program.stop)
-            hand, restart = await self._hand(name, slot), program.restart
+        if not slot.image:
+            return await self._foreign_card(name, slot, place, pcscd)
+        card = build_slot_card(slot, name, seed)
+        served = VpcdCard(card, name=name)
+        served.start(place.host, place.port)
+        self._stack.callback(served.stop)
+        port = HeldCardPort(served, card, place, pcscd.socket, self.clock)
+        self._stack.push_async_callback(port.aclose)
+        await _card_appears(place.reader, pcscd.socket, self.clock)
+
+        async def revive() -> None:
+            await port.aclose()
+            await pcscd.restart()
+            await _card_appears(place.reader, pcscd.socket, self.clock)
+            await port.reopen()
+
+        hand = SimulatorHand(port.act, CARD_ACTIONS)
+        return LiveCard(name, slot, hand, port, revive, place.url, card)
+
+    async def _foreign_card(self, name: str, slot: Slot, place: ReaderSlot, pcscd: PrivatePcscd) -> LiveCard:
+        program = ForeignProgram(slot.program, self.bench.folder, host=place.host, port=place.port)
+        await program.start()
+        self._stack.push_async_callback(program.stop)
         port = PcscCardPort(place.reader, socket=pcscd.socket)
         self._stack.push_async_callback(port.aclose)
         await _card_appears(place.reader, pcscd.socket, self.clock)
@@ -216,12 +224,11 @@ class LiveBench:
         async def revive() -> None:
             await port.aclose()
             await pcscd.restart()
-            if restart is not None:
-                await restart()
+            await program.restart()
             await _card_appears(place.reader, pcscd.socket, self.clock)
             await port.reopen()
 
-        return LiveCard(name, slot, hand, port, revive, place.url, card)
+        return LiveCard(name, slot, await self._hand(name, slot), port, revive, place.url)
 
     async def _hand(self, name: str, slot: Slot) -> Hand:
         spec = slot.hand
@@ -236,40 +243,12 @@ class LiveBench:
         return SimulatorHand(_nobody, ())
 
 
-def _vpcd_hand(
-    served: VpcdCard, card: Any, reader: str, socket: str, clock: Clock
-) -> Callable[[str], Awaitable[None]]:
-    async def apply(action: str) -> None:
-        word, _, argument = action.partition(" ")
-        if word == "remove":
-            await asyncio.to_thread(served.remove)
-            # A removal shorter than the driver's poll goes unseen: wait until the reader shows it.
-            await wait_card(reader, False, clock, socket=socket)
-        elif word == "insert":
-            served.insert()
-            await wait_card(reader, True, clock, socket=socket)
-        elif word == "tear" and hasattr(card, "tear_after"):
-            card.tear_after(int(argument or "1"))
-        else:
-            raise ValueError(f"unknown action {action!r}")
-
-    return apply
-
-
 async def _card_appears(reader: str, socket: str, clock: Clock) -> None:
     """Wait for a card, but not for ever: preflight says what is wrong when none comes."""
     try:
         await wait_card(reader, True, clock, socket=socket)
     except LinkError:
         return
-
-
-def _free_pair(index: int) -> int:
-    """The first of two neighbouring free ports, below the ephemeral range."""
-    for port in range(FIRST_CHOSEN_PORT + index * 16, LAST_CHOSEN_PORT, 2):
-        if not port_in_use(port) and not port_in_use(port + 1):
-            return port
-    raise BenchError(f"no free ports between {FIRST_CHOSEN_PORT} and {LAST_CHOSEN_PORT}")
 
 
 async def _nobody(action: str) -> None:

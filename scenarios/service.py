@@ -16,6 +16,7 @@ from protocols.link.base import LinkUrl
 from protocols.link.pty import open_pty
 from protocols.link.tcp import listen_tcp
 from protocols.link.vpcd import VpcdCard
+from protocols.wire.base import Privacy
 from scenarios.build import BenchError, build_slot_card, build_slot_reader
 from scenarios.hand import HandError, action_label
 from scenarios.models import Bench, Plan, Slot, load_bench, load_plan
@@ -30,6 +31,7 @@ from scenarios.profiles import (
 from scenarios.runtime import AskPerson, LiveBench
 from scenarios.simulated import CARD_ACTIONS, apply_to_reader, reader_actions
 from scenarios.strict_yaml import FileError
+from simulators.card.people import secrets_of
 from simulators.fault.base import Mutant, mutants
 from simulators.host import DeviceHost
 
@@ -47,6 +49,7 @@ __all__ = [
     "Standing",
     "action_label",
     "bench_files",
+    "bench_secrets",
     "device_class_names",
     "device_class_profile",
     "load_bench",
@@ -108,6 +111,11 @@ def bench_files() -> list[Path]:
     return sorted((HERE / "benches").glob("*.yaml"))
 
 
+def bench_secrets(seed: int) -> list[tuple[Privacy, bytes]]:
+    """What must not be found in a dossier of a bench with that seed: names, numbers, PINs and keys of its people."""
+    return list(secrets_of(seed))
+
+
 def plan_files() -> list[Path]:
     """The plan files that come with the project."""
     return sorted((HERE / "plans").glob("*.yaml"))
@@ -156,7 +164,10 @@ async def stand_reader(
     """One simulated card reader on a pty or a TCP port. Raises BenchError, LinkError."""
     slot = _slot(device_class="card_reader", dialect=dialect, link=link, fault=fault, timing=timing, mode=mode)
     url = LinkUrl.parse(link)
-    device = build_slot_reader(slot, dialect, seed)
+    try:
+        device = build_slot_reader(slot, dialect, seed)
+    except ValueError as error:
+        raise BenchError(str(error)) from error
     async with AsyncExitStack() as stack:
         far = await listen_tcp(url.port) if url.scheme == "tcp" else open_pty()
         host = await stack.enter_async_context(DeviceHost(device, far, RealClock(), on_violation))

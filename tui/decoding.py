@@ -7,6 +7,7 @@ from collections.abc import Callable
 from protocols.wire.apdu import command_tree, response_tree
 from protocols.wire.base import Control, Frame, Label, Node, Noise, WireError, discover
 from protocols.wire.card_reader import CardReaderDialect
+from protocols.wire.tlv import Tlv
 from tui.console import UserError
 
 __all__ = ["decode_bytes", "dialect_names"]
@@ -64,9 +65,14 @@ def _atr(raw: bytes) -> list[Node]:
 
 
 def _tlv(raw: bytes) -> list[Node]:
-    from protocols.wire.tlv import tlv_tree
+    from protocols.wire.tlv import parse_tlv
 
-    return [tlv_tree(raw)]
+    return [_tlv_node(each) for each in parse_tlv(raw)]
+
+
+def _tlv_node(one: Tlv) -> Node:
+    children = tuple(_tlv_node(each) for each in one.children)
+    return Node("tlv", Label(f"标签 {one.tag:X}", f"tag {one.tag:X}"), one.value, f"{len(one.value)} B", children=children)
 
 
 _PLAIN: dict[str, Callable[[bytes], list[Node]]] = {

@@ -10,6 +10,8 @@ __all__ = ["describe"]
 
 Problem = dict[str, str]
 
+OURS = ("protocols", "simulators", "scenarios", "conformance", "reference_impl", "tui")
+
 
 def describe(error: BaseException, console: Console) -> list[Problem] | None:
     """The problems that *error* speaks of, in the console's language; None for an error nobody foresaw."""
@@ -26,6 +28,12 @@ def describe(error: BaseException, console: Console) -> list[Problem] | None:
     if isinstance(error, OSError) and error.filename:
         remedy = console.text("检查路径与权限", "check the path and your rights to it")
         return [_problem(str(error.filename), error.strerror or str(error), remedy)]
+    if isinstance(error, ImportError):
+        if (error.name or "").partition(".")[0] in OURS:
+            return None
+        remedy = console.text("执行 make setup 安装依赖", "run make setup to install what is needed")
+        what = console.text(f"缺少 Python 模块 {error.name}", f"the Python module {error.name} is missing")
+        return [_problem("", what, remedy)]
     return _of_services(error, console)
 
 

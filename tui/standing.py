@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tui.console import Console
 from tui.lines import StdinLines, until_signalled
@@ -38,15 +38,23 @@ async def serve(
             if hand:
                 waiting.append(asyncio.create_task(_obey(console, up)))
             try:
-                if end_with_input:
-                    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                else:
-                    await signalled.wait()
+                await _until(waiting, signalled, end_with_input)
             finally:
                 for task in waiting:
                     task.cancel()
     if not url_first:
         console.say(console.text("已收起，没有留下任何东西。", "taken down; nothing is left."))
+
+
+async def _until(waiting: list[asyncio.Task[Any]], signalled: asyncio.Event, end_with_input: bool) -> None:
+    """Until the signal, the end of the input where that counts, or a defect in either, which is raised."""
+    running = set(waiting)
+    while running and not signalled.is_set():
+        done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        if end_with_input:
+            return
 
 
 def _show(console: Console, up: Standing, brief: bool) -> None:

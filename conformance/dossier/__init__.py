@@ -1,1 +1,1 @@
-"""The dossier (档案): the sealed evidence of a run. Written once, verified anywhere, read by people who write no code."""
+"""The dossier (档案): the sealed evidence of a run. Written once, verified anywhere, read by anyone."""

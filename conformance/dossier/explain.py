@@ -99,7 +99,8 @@ class Explanation:
         rows += ["", "条款" if zh else "clauses", *_clause_rows(self.check, self.clauses, language)]
         rows += ["", "规则" if zh else "rule", *(f"  {each}" for each in self.check.rule.splitlines())]
         rows += ["", "观察" if zh else "findings", *_finding_rows(self.findings, language)]
-        rows += ["", f"记录（{len(self.shown)}/{self.total}）" if zh else f"records ({len(self.shown)} of {self.total})"]
+        shown = len(self.shown)
+        rows += ["", f"记录（{shown}/{self.total}）" if zh else f"records ({shown} of {self.total})"]
         rows += [row for each in self.shown for row in _record_rows(each, each.record.seq in self.cited, language)]
         rows += ["", "像它的变异体" if zh else "mutants that look like it"]
         rows += [f"  {each.mutant}  {each.label[language]}" for each in self.lookalikes] or ["  -"]
@@ -108,16 +109,18 @@ class Explanation:
 
 
 def explain(source: Dossier | Path, check_id: str, target: str | None = None) -> Explanation:
-    """Explain *check_id* of a dossier (opened, or its folder); without *target* the first that did not pass, else the first.
+    """Explain *check_id* of a dossier (opened, or its folder).
 
-    Raises :class:`DossierError` when the dossier has no such check.
+    Without *target*: where it did not pass, else where it ran first. Raises :class:`DossierError` when there is no
+    such check.
     """
     dossier = read_dossier(source) if isinstance(source, Path) else source
     everything: Sequence[Outcome | NotRun] = (*dossier.result.outcomes, *dossier.result.not_run)
     found = [each for each in everything if each.check_id == check_id and target in (None, each.target)]
     if not found:
         name = check_id if target is None else f"{check_id}[{target}]"
-        near = sorted({each.key for each in everything if each.check_id.partition(".")[0] == check_id.partition(".")[0]})
+        stem = check_id.partition(".")[0]
+        near = sorted({each.key for each in everything if each.check_id.partition(".")[0] == stem})
         listed = ", ".join(near[:5]) or ", ".join(each.key for each in everything[:5])
         what = Label(f"档案中没有检查项 {name}", f"the dossier has no check {name}")
         raise DossierError(check_id, what, Label(f"可用的有：{listed}", f"it has, for example: {listed}"))
@@ -132,10 +135,11 @@ def explain_outcome(dossier: Dossier, told: Outcome | NotRun, frames: int = 24) 
     cited = _cited(told, mine)
     chosen = _choose(mine, cited, frames)
     dialect = dialect_of(mine)
+    texts = dossier.catalogue.clause_of
     return Explanation(
         check=check,
         told=told,
-        clauses=tuple(dossier.catalogue.clause_of[each] for each in check.clauses if each in dossier.catalogue.clause_of),
+        clauses=tuple(texts[each] for each in check.clauses if each in texts),
         waiver=dossier.result.waiver_of(told) if isinstance(told, Outcome) else None,
         shown=tuple(show_record(each, dialect) for each in chosen),
         cited=cited,

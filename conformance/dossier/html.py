@@ -10,7 +10,6 @@ from functools import cache
 from importlib.resources import files
 
 from jinja2 import DictLoader, Environment, StrictUndefined
-from markupsafe import Markup
 
 from conformance.dossier.pictures import bench_picture, counts_bar, kill_pictures
 from conformance.dossier.read import Dossier
@@ -48,13 +47,13 @@ def render_report(result: RunResult, records: Sequence[Record], catalogue: Catal
 def _environment() -> Environment:
     # Read through importlib.resources, so that templates are found in a wheel and in a zip alike.
     folder = files("conformance.dossier") / "templates"
-    texts = {each.name: each.read_text(encoding="utf-8") for each in folder.iterdir() if each.name.endswith(".j2")}
+    texts = {
+        each.name: each.read_text(encoding="utf-8") for each in folder.iterdir() if each.name.endswith((".j2", ".css"))
+    }
     environment = Environment(
         loader=DictLoader(texts), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    style = (folder / "report.css").read_text(encoding="utf-8")
     environment.globals.update(
-        style=Markup(style),  # our own file: the one text that is not escaped
         symbols=SYMBOLS,
         verdict_class=verdict_class,
         verdict_words=verdict_words,

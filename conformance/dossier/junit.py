@@ -79,9 +79,10 @@ def _ran(outcome: Outcome, result: RunResult, catalogue: Catalogue, times: dict[
     node = ElementTree.SubElement(case, tag, message=xml_text(words + cause))
     if not waiver:
         node.set("type", outcome.verdict.value)
-    blame = f"责任方 blame: {BLAME_LABELS[outcome.blame].zh} {BLAME_LABELS[outcome.blame].en}\n" if outcome.blame else ""
-    lines = [f"[{each.kind}] {each.message.zh} | {each.message.en} {list(each.records)}" for each in outcome.findings]
-    node.text = xml_text(blame + "\n".join(lines))
+    who = BLAME_LABELS[outcome.blame] if outcome.blame else None
+    lines = [f"责任方 blame: {who.zh} {who.en}"] if who else []
+    lines += [f"[{each.kind}] {each.message.zh} | {each.message.en} {list(each.records)}" for each in outcome.findings]
+    node.text = xml_text("\n".join(lines))
     return case
 
 

@@ -37,6 +37,7 @@ def read_dossier(folder: Path) -> Dossier:
         records = read_history(folder / name)
     except (OSError, ValueError) as error:
         what = Label(f"无法读取：{error}", f"cannot be read: {error}")
-        remedy = Label(f"用 onecard dossier verify {folder} 查明原因", f"run onecard dossier verify {folder} to find out why")
+        command = f"onecard dossier verify {folder}"
+        remedy = Label(f"用 {command} 查明原因", f"run {command} to find out why")
         raise DossierError(str(folder / name), what, remedy) from error
     return Dossier(result, tuple(records), catalogue, str(folder / "plan.lock.json"))

@@ -5,31 +5,24 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
+from conformance.dossier.verification import Verification
 from conformance.model import Check, Outcome, Verdict, discover_checks
 from conformance.result import RunResult, RunStatus
 from conformance.strict_json import to_plain
 from protocols.record import Record, canonical
 from protocols.wire.base import Label
 
-__all__ = ["Complaints", "recompute"]
+__all__ = ["recompute"]
 
 Judge = Callable[[Check, Sequence[Record], str], Outcome]
-
-
-class Complaints(Protocol):
-    """Where problems and notes go: a Verification."""
-
-    def problem(self, file: str, where: str, zh: str, en: str, remedy: Label = ...) -> None: ...
-
-    def note(self, zh: str, en: str) -> None: ...
 
 
 def recompute(
     result: RunResult,
     records: Sequence[Record],
-    found: Complaints,
+    found: Verification,
     *,
     checks: Sequence[Check] | None = None,
     judge: Judge | None = None,
@@ -61,7 +54,7 @@ def _again(
     records: Sequence[Record],
     judge: Judge,
     same_suite: bool,
-    found: Complaints,
+    found: Verification,
 ) -> int:
     try:
         made = judge(check, records, stored.target)
@@ -73,14 +66,14 @@ def _again(
     return 1
 
 
-def _check_unreached(where: str, stored: Outcome, found: Complaints) -> None:
+def _check_unreached(where: str, stored: Outcome, found: Verification) -> None:
     """A check that never began has no records: the engine may call that an error, and nothing else."""
     if stored.verdict is not Verdict.ERROR or stored.findings or stored.first_record >= 0:
         zh = f"历史中没有执行，却写为 {stored.verdict.value}"
         found.problem("result.json", where, zh, f"given as {stored.verdict.value}, but the history never ran it")
 
 
-def _unknown(where: str, same_suite: bool, found: Complaints) -> None:
+def _unknown(where: str, same_suite: bool, found: Verification) -> None:
     remedy = Label("安装签发时所用的套件版本", "install the version of the suite that issued the dossier")
     zh, en = "本机套件没有这个检查项，结论无法重算", "the suite here lacks this check: its verdict cannot be recomputed"
     if same_suite:
@@ -88,7 +81,7 @@ def _unknown(where: str, same_suite: bool, found: Complaints) -> None:
     found.problem("result.json", where, zh, en, remedy)
 
 
-def _compare(where: str, stored: Outcome, made: Outcome, same_suite: bool, found: Complaints) -> None:
+def _compare(where: str, stored: Outcome, made: Outcome, same_suite: bool, found: Verification) -> None:
     if stored.verdict is not made.verdict:
         zh = f"结论写为 {stored.verdict.value}，由历史重算为 {made.verdict.value}"
         en = f"the verdict is given as {stored.verdict.value}, but the history gives {made.verdict.value}"
@@ -107,7 +100,7 @@ def _compare(where: str, stored: Outcome, made: Outcome, same_suite: bool, found
 
 
 def _check_completeness(
-    result: RunResult, records: Sequence[Record], found: Complaints
+    result: RunResult, records: Sequence[Record], found: Verification
 ) -> Mapping[tuple[str, str], int]:
     """Nothing that ran may be left out, told twice, run twice, or be told as not run. Gives what ran, and how often."""
     told = Counter((each.check_id, each.target) for each in result.outcomes)
@@ -117,7 +110,8 @@ def _check_completeness(
         name = f"{key[0]}[{key[1]}]"
         cut_short = key not in ended and result.status is not RunStatus.COMPLETE
         if key not in told and not cut_short:
-            found.problem("result.json", name, "历史中执行过，结果中没有", "the history ran it, the result leaves it out")
+            zh, en = "历史中执行过，结果中没有", "the history ran it, the result leaves it out"
+            found.problem("result.json", name, zh, en)
         if times > 1:
             found.problem("history.jsonl", name, "同一检查项执行了多次", "the same check was run more than once")
     for key, times in (told + silent).items():
@@ -132,8 +126,8 @@ def _marks(records: Sequence[Record], phase: str) -> Counter[tuple[str, str]]:
     return Counter((str(each.note.get("id")), each.slot) for each in marks)
 
 
-def _check_plan(result: RunResult, records: Sequence[Record], found: Complaints) -> None:
-    """The lock must be its own hash, the one that the history began with, and every check of it must be accounted for."""
+def _check_plan(result: RunResult, records: Sequence[Record], found: Verification) -> None:
+    """The lock must have its own hash and be the one of the history; every check of it must be accounted for."""
     lock: dict[str, Any] = dict(result.plan_lock)
     stated = lock.pop("sha256", None)
     if stated != hashlib.sha256(canonical(lock).encode()).hexdigest():
@@ -142,7 +136,8 @@ def _check_plan(result: RunResult, records: Sequence[Record], found: Complaints)
     if "lock" in begun and begun["lock"] != stated:
         found.problem("plan.lock.json", "sha256", "历史不是按这份计划运行的", "the history was made under another plan")
     if lock.get("suite_hash", result.suite_hash) != result.suite_hash:
-        found.problem("plan.lock.json", "suite_hash", "与结果中的套件哈希不同", "differs from the suite hash of the result")
+        zh, en = "与结果中的套件哈希不同", "differs from the suite hash of the result"
+        found.problem("plan.lock.json", "suite_hash", zh, en)
     if lock.get("pics", result.pics) != result.pics:
         found.problem("pics.json", "", "与计划锁中的 PICS 不同", "differs from the PICS in the plan lock")
     told = {each.key for each in result.outcomes} | {each.key for each in result.not_run}

@@ -147,7 +147,8 @@ class Report:
     def _depth(self, outcome: Outcome) -> Depth:
         frames = self._frames[1] if outcome.verdict is Verdict.PASS else self._frames[0]
         why = explain_outcome(self.dossier, outcome, frames)
-        return Depth(self.anchor(outcome.check_id, outcome.target), why, what_to_do(outcome), why.total - len(why.shown))
+        anchor = self.anchor(outcome.check_id, outcome.target)
+        return Depth(anchor, why, what_to_do(outcome), why.total - len(why.shown))
 
     @property
     def exceptions(self) -> tuple[Depth, ...]:
@@ -219,7 +220,7 @@ LABORATORY_FIELDS: tuple[tuple[str, str, Label], ...] = (
     ("tested_on", "7.8.2.1 i", Label("检测日期", "date of the tests")),
     ("issued_on", "7.8.2.1 j", Label("报告签发日期", "date of issue")),
     ("sampling", "7.8.2.1 k", Label("抽样方案", "sampling plan")),
-    ("deviations", "7.8.2.1 n", Label("对方法的补充、偏离或删减", "additions to, deviations or exclusions from the method")),
+    ("deviations", "7.8.2.1 n", Label("对方法的补充、偏离或删减", "additions, deviations, exclusions")),
     ("authorised_by", "7.8.2.1 o", Label("报告批准人", "authorised by")),
     ("external_results", "7.8.2.1 p", Label("外部提供的结果", "results from external providers")),
     ("customer_supplied", "7.8.2.2", Label("客户提供的信息", "information supplied by the customer")),

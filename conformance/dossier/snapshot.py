@@ -76,9 +76,7 @@ class Catalogue:
         return from_plain(Catalogue, plain)
 
 
-def take_catalogue(
-    checks: Iterable[CheckLike] | None = None, clauses: Iterable[ClauseLike] | None = None
-) -> Catalogue:
+def take_catalogue(checks: Iterable[CheckLike] | None = None, clauses: Iterable[ClauseLike] | None = None) -> Catalogue:
     """Snapshot of *checks* and *clauses*; the installed ones when None."""
     cards = [_check_card(each) for each in (discover_checks() if checks is None else checks)]
     texts = [_clause_card(each) for each in (installed_clauses() if clauses is None else clauses)]

@@ -61,7 +61,7 @@ def _meaning(result: RunResult) -> Label:
         ),
         Overall.PASS_WITH_WAIVERS: Label(
             "除已豁免的各项外，样品符合计划中检查的条款；被豁免的各项仍是不通过。",
-            "Apart from what is waived, the items conform to the clauses that the plan checks; what is waived remains a fail.",
+            "Apart from what is waived, which remains a fail, the items conform to the clauses that the plan checks.",
         ),
         Overall.PASS_PARTIAL: Label(
             "已测试的检查全部通过；未测试的部分不作任何结论。",
@@ -72,7 +72,9 @@ def _meaning(result: RunResult) -> Label:
             "不能据此判定样品合格或不合格，须先处理下列各项。",
             "Neither conformity nor non-conformity can be stated until the items below are dealt with.",
         ),
-        Overall.INCOMPLETE: Label("运行没有到达终点，不作符合性结论。", "The run did not reach its end: no conformity is stated."),
+        Overall.INCOMPLETE: Label(
+            "运行没有到达终点，不作符合性结论。", "The run did not reach its end: no conformity is stated."
+        ),
     }[result.overall]
 
 
@@ -83,7 +85,10 @@ def caveats(result: RunResult) -> tuple[Label, ...]:
         found.append(Label(f"运行状态：{result.status.value}", f"run status: {result.status.value}"))
     if result.bench_class != "real_device":
         found.append(
-            Label("被测对象是模拟设备，结论不适用于任何真实设备。", "The items are simulated: nothing is said of any real device.")
+            Label(
+                "被测对象是模拟设备，结论不适用于任何真实设备。",
+                "The items are simulated: nothing is said of any real device.",
+            )
         )
     if result.clock_class != "real":
         found.append(

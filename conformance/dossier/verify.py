@@ -8,88 +8,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from conformance.dossier.recompute import recompute
 from conformance.dossier.seal import MANIFEST, SIGNATURE, Signature, clean_fingerprint
 from conformance.dossier.snapshot import Catalogue
+from conformance.dossier.verification import Problem, Verification
 from conformance.dossier.write import CATALOGUE, HISTORY, RESULT, Manifest, render_views
 from conformance.model import Check, Outcome
 from conformance.plan import suite_hash as installed_suite_hash
-from conformance.result import Overall, RunResult, RunStatus
+from conformance.result import RunResult, RunStatus
 from conformance.strict_json import StrictJsonError, from_plain, parse_json, pretty, to_plain
 from protocols.record import GENESIS, HistoryError, Record, read_history
 from protocols.wire.base import Label
 
 __all__ = ["Problem", "Verification", "verify_dossier"]
 
-RESTORE = Label("向签发方索取原始档案", "ask the issuer for the original dossier")
-
 Judge = Callable[[Check, Sequence[Record], str], Outcome]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong. ``where``: line, offset or path inside ``file``; may be empty."""
-
-    file: str
-    where: str
-    what: Label
-    remedy: Label = RESTORE
-
-    def render(self, language: str = "zh") -> str:
-        at = f"{self.file}:{self.where}" if self.where else self.file
-        return f"{at}: {self.what[language]}（{self.remedy.zh}）" if language.startswith("zh") else (
-            f"{at}: {self.what.en} ({self.remedy.en})"
-        )
-
-
-@dataclass(slots=True)
-class Verification:
-    """What the verifier found. ``ok`` only when nothing at all is wrong and the run was complete."""
-
-    path: str
-    problems: list[Problem] = field(default_factory=list[Problem])
-    notes: list[Label] = field(default_factory=list[Label])
-    run_id: str = ""
-    status: RunStatus | None = None
-    overall: Overall | None = None
-    fingerprint: str = ""
-    pinned: bool = False
-    files: int = 0
-    records: int = 0
-    recomputed: int = 0
-
-    @property
-    def ok(self) -> bool:
-        return not self.problems
-
-    def problem(self, file: str, where: str, zh: str, en: str, remedy: Label = RESTORE) -> None:
-        self.problems.append(Problem(file, where, Label(zh, en), remedy))
-
-    def note(self, zh: str, en: str) -> None:
-        self.notes.append(Label(zh, en))
-
-    def to_json(self) -> dict[str, Any]:
-        return {"ok": self.ok, **to_plain(self)}
-
-    def render(self, language: str = "zh") -> str:
-        """Text for a terminal."""
-        zh = language.startswith("zh")
-        if self.ok:
-            head = (
-                f"档案有效：{self.files} 个文件、{self.records} 条记录未被改动，{self.recomputed} 个结论已由历史重算并一致"
-                if zh
-                else f"dossier valid: {self.files} files and {self.records} records unchanged, "
-                f"{self.recomputed} verdicts recomputed from the history and equal"
-            )
-        else:
-            head = f"档案无效：{len(self.problems)} 个问题" if zh else f"dossier NOT valid: {len(self.problems)} problems"
-        rows = [head, *(f"  - {each.render(language)}" for each in self.problems)]
-        rows += [f"  * {each[language]}" for each in self.notes]
-        return "\n".join(rows)
 
 
 def verify_dossier(
@@ -143,7 +79,8 @@ def _check_seal(path: Path, found: Verification, wanted: str | None) -> Manifest
     try:
         return Manifest.parse(raw)
     except StrictJsonError as error:
-        found.problem(MANIFEST, error.where, f"清单无法采信：{error.why}", f"the manifest cannot be trusted: {error.why}")
+        zh, en = f"清单无法采信：{error.why}", f"the manifest cannot be trusted: {error.why}"
+        found.problem(MANIFEST, error.where, zh, en)
         return None
 
 
@@ -163,7 +100,7 @@ def _check_signature(sealed: bytes, manifest: bytes | None, found: Verification,
     elif wanted is None:
         found.note(
             f"签名密钥指纹 {signature.fingerprint}：请与签发方另行提供的指纹核对",
-            f"signing key fingerprint {signature.fingerprint}: compare it with the one that the issuer gave another way",
+            f"signing key fingerprint {signature.fingerprint}: compare it with what the issuer gave another way",
         )
     elif wanted != signature.fingerprint:
         found.problem(
@@ -222,7 +159,8 @@ def _check_files(path: Path, manifest: Manifest, found: Verification) -> None:
             continue
         found.files += 1
         if len(raw) != entry.size:
-            found.problem(name, "", f"应为 {entry.size} 字节，实为 {len(raw)}", f"{entry.size} bytes listed, {len(raw)} found")
+            zh, en = f"应为 {entry.size} 字节，实为 {len(raw)}", f"{entry.size} bytes listed, {len(raw)} found"
+            found.problem(name, "", zh, en)
         if hashlib.sha256(raw).hexdigest() != entry.sha256:
             found.problem(name, "", "内容被改动（SHA-256 不符）", "the content was changed (SHA-256 differs)")
 
@@ -283,7 +221,8 @@ def _check_agreement(manifest: Manifest, result: RunResult, found: Verification)
         ("tool_version", manifest.tool_version, result.tool_version),
     ):
         if listed != stated:
-            found.problem(MANIFEST, name, f"清单写 {listed}，结果为 {stated}", f"manifest says {listed}, result {stated}")
+            zh, en = f"清单写 {listed}，结果为 {stated}", f"the manifest says {listed}, the result {stated}"
+            found.problem(MANIFEST, name, zh, en)
     if result.status is not RunStatus.COMPLETE:
         remedy = Label("重新运行", "run again")
         found.problem(RESULT, "status", "运行没有完成", f"the run is {result.status.value}", remedy)
@@ -307,7 +246,7 @@ def _check_views(
     found: Verification,
     same_suite: bool,
 ) -> None:
-    """Make every derived file again and compare the bytes; another suite may word them otherwise, which is only noted."""
+    """Make every derived file again and compare the bytes; that another suite words them otherwise is only noted."""
     try:
         views = render_views(result, records, catalogue, found.fingerprint)
     except Exception as error:  # a forged history may break a renderer; the verifier must still report

@@ -1,7 +1,7 @@
 """Write a dossier whole or not at all.
 
-History, result and catalogue are its sources; every other file is a pure function of them (:func:`render_views`), so the
-verifier makes them again and compares. A run announces itself with :func:`begin_dossier`: when it is killed, what
+History, result and catalogue are its sources; every other file is a pure function of them (:func:`render_views`), so
+the verifier makes them again and compares. A run announces itself with :func:`begin_dossier`: when it is killed, what
 remains says ``incomplete`` and holds the history up to that moment.
 """
 
@@ -17,8 +17,15 @@ from typing import Any
 from conformance.dossier.allure import allure_files
 from conformance.dossier.html import render_report
 from conformance.dossier.junit import render_junit
-from conformance.dossier.seal import DOSSIER_FORMAT, MANIFEST, SIGNATURE, DossierError, SigningKey
-from conformance.dossier.seal import file_entries, manifest_bytes
+from conformance.dossier.seal import (
+    DOSSIER_FORMAT,
+    MANIFEST,
+    SIGNATURE,
+    DossierError,
+    SigningKey,
+    file_entries,
+    manifest_bytes,
+)
 from conformance.dossier.snapshot import Catalogue, take_catalogue
 from conformance.dossier.trace import render_trace
 from conformance.result import Overall, RunResult, RunStatus
@@ -26,7 +33,17 @@ from conformance.strict_json import StrictJsonError, from_plain, parse_json, pre
 from protocols.record import GENESIS, Record, read_history
 from protocols.wire.base import Label
 
-__all__ = ["CATALOGUE", "HISTORY", "RESULT", "FileEntry", "Head", "Manifest", "begin_dossier", "render_views", "write_dossier"]
+__all__ = [
+    "CATALOGUE",
+    "HISTORY",
+    "RESULT",
+    "FileEntry",
+    "Head",
+    "Manifest",
+    "begin_dossier",
+    "render_views",
+    "write_dossier",
+]
 
 HISTORY, RESULT, CATALOGUE = "history.jsonl", "result.json", "catalogue.json"
 
@@ -203,7 +220,8 @@ def _put_in_place(folder: Path, files: Mapping[str, bytes]) -> None:
         if old.exists() and not folder.exists():
             old.rename(folder)
         what = Label(f"无法写入：{error.strerror}", f"cannot be written: {error.strerror}")
-        raise DossierError(str(folder), what, Label("检查权限与磁盘空间", "check permissions and disk space")) from error
+        remedy = Label("检查权限与磁盘空间", "check permissions and disk space")
+        raise DossierError(str(folder), what, remedy) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)

@@ -8,11 +8,9 @@ from operator import xor
 from conformance.model import Check
 from conformance.roles.card import CardTester
 from conformance.roles.card_view import CardView
-from conformance.suites.card_conversation import SELECT_SSSE, Session, historical_bytes, only, started
+from conformance.suites.card_conversation import SELECT_SSSE, Session, historical_bytes, is_contactless, only, started
 from protocols.wire.base import Label
 
-CONTACTLESS_HEAD = bytes.fromhex("3B8D8001")
-"""How PC/SC shows 13 historical bytes of a contactless card (PC/SC part 3)."""
 ALLOWED_FORMATS = (0x2, 0x3, 0x6, 0x7)
 """High nibble of T0: which of TA1, TB1, TC1 are there; never TD1, because the card speaks T=0 only."""
 TB1 = 0x2
@@ -38,7 +36,7 @@ class AtrForm(Check):
 
     def oracle(self, v: CardView) -> None:
         start = started(v)
-        if start.atr[:4] == CONTACTLESS_HEAD:
+        if is_contactless(start.atr):
             self._contactless(v, start.atr, start.seqs)
         else:
             self._contact(v, start.atr, start.seqs)

@@ -18,7 +18,7 @@ from conformance.roles.card_view import ApduExchange, CardStep, CardView
 from protocols.wire.base import Label
 
 __all__ = [
-    "ALGORITHM_NAMES",
+    "ALGORITHM_IDS",
     "AUTH_DATA",
     "DF04",
     "KEY_PUK",
@@ -33,6 +33,7 @@ __all__ = [
     "default_pin",
     "generation",
     "historical_bytes",
+    "is_contactless",
     "judge_keys",
     "only",
     "packed_pin",
@@ -43,12 +44,16 @@ __all__ = [
 ]
 
 SSSE_NAME = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
+CONTACTLESS_HEAD = bytes.fromhex("3B8D8001")
+"""PC/SC part 3: no interface bytes but TD1 80 and TD2 01, 13 historical bytes."""
 SELECT_SSSE = bytes.fromhex("00A404000F") + SSSE_NAME
 DF04 = 0xDF04
 KEY_UK, KEY_PUK, KEY_RK = 0x04, 0x06, 0x0A
 """P2 of EXTERNAL AUTHENTICATE in SSSE: update, PIN unblocking, reading of the holder's file (cards.md 1.6)."""
 AUTH_DATA = bytes.fromhex("1112131415161718")
 TEST_ROOT_KEY = "404142434445464748494A4B4C4D4E4F"
+ALGORITHM_IDS = {"3des": TDES, "ssf33": 2, "sm4": SM4}
+"""What PICS calls them, and what the FCI calls them."""
 FEWEST_TRIES = 3
 """A wrong PIN is presented only while at least so many tries are left: the last one is never taken."""
 
@@ -89,8 +94,13 @@ def names_ssse(fci: bytes) -> bool:
     return children(children(fci).get(0x6F, b"")).get(0x84) == SSSE_NAME
 
 
-def algorithm_of(fci: bytes, area: str) -> int:
-    """Algorithm id by the rule of cards.md 1.2: tag 86 inside 9F0C; without it areas from 11 use SSF33, others 3DES."""
+def algorithm_of(facts: Mapping[str, Any], fci: bytes, area: str) -> int:
+    """The declared algorithm; else by the rule of cards.md 1.2: tag 86 inside 9F0C; without it areas from 11 use SSF33,
+    others 3DES. What is declared comes first because the FCI of a 3.0 card may always say SM4 (open-readings.md).
+    """
+    declared = ALGORITHM_IDS.get(str(facts.get("pics", {}).get("card.algorithm")))
+    if declared is not None:
+        return declared
     proprietary = children(children(children(fci).get(0x6F, b"")).get(0xA5, b""))
     stated = children(proprietary.get(0x9F0C, b"")).get(0x86)
     if stated is not None and len(stated) == 1:
@@ -110,6 +120,11 @@ def historical_bytes(atr: bytes) -> bytes:
         present = atr[at + width - 1] >> 4 if present & 8 else 0
         at += width
     return atr[at : at + count] if at + count <= len(atr) else b""
+
+
+def is_contactless(atr: bytes) -> bool:
+    """Whether *atr* has the form that PC/SC gives to 13 historical bytes of a contactless card."""
+    return atr[:4] == CONTACTLESS_HEAD
 
 
 def tries_left(sw: int) -> int | None:
@@ -236,7 +251,7 @@ def packed_pin(pin: str) -> bytes:
 
 def _derive(facts: Mapping[str, Any], fci: bytes, historical: bytes, area: str) -> CardKeys:
     root = bytes.fromhex(str(facts.get("pixit", {}).get("card.root_key", TEST_ROOT_KEY)))
-    return CardKeys.derive(algorithm_of(fci, area), root, historical, area)
+    return CardKeys.derive(algorithm_of(facts, fci, area), root, historical, area)
 
 
 # Oracle side.
@@ -330,6 +345,3 @@ def control(holds: bool, zh: str, en: str, about: Talk) -> None:
     """The positive control of a negative check. Raises :class:`NoObservation` where it failed."""
     if not holds:
         raise NoObservation(Label(f"对照未成立：{zh}", f"the control failed: {en}"), about.seqs)
-
-
-ALGORITHM_NAMES = {TDES: "3DES", 2: "SSF33", SM4: "SM4"}

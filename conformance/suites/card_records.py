@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from conformance.model import Check
 from conformance.roles.card import CardTester
 from conformance.roles.card_view import CardView
-from conformance.suites.card_conversation import Session, control, only, started
+from conformance.suites.card_conversation import Session, control, is_contactless, only, started
 from conformance.suites.card_tables import BASIC
 from protocols.wire.base import Label
 
@@ -121,11 +121,13 @@ class RecordWrongLe(Check):
             await session.record(0x07, 9)
 
     def oracle(self, v: CardView) -> None:
-        started(v)
+        contactless = is_contactless(started(v).atr)
         right = only(v, "right")
         control(len(right.data) == CARD_NUMBER_LENGTH, "以正确 Le 读到记录 07", "record 07 with the right Le", right)
         for name, le in self.CASES.items():
             asked = v.step(name).at(0)
+            if contactless and le > CARD_NUMBER_LENGTH and asked.sw == 0x9000 and asked.data == right.data:
+                continue  # without T=0 an Le that is large enough may be answered
             v.status_is(asked, (0x6C00 | CARD_NUMBER_LENGTH,), f"Le 为 {le:02X}", f"Le {le:02X}")
         zero = v.step("zero").at(0)
         whole = zero.sw == 0x9000 and zero.data == right.data  # a reader may resolve 6Cxx by itself

@@ -9,6 +9,7 @@ from conformance.model import Check
 from conformance.roles.card import CardTester
 from conformance.roles.card_view import CardView
 from conformance.suites.card_conversation import (
+    ALGORITHM_IDS,
     SELECT_SSSE,
     SSSE_NAME,
     Session,
@@ -24,7 +25,6 @@ from protocols.wire.base import Label
 AIDS = {0xDF01: "D15600000500", 0xDF02: "D15600000501", 0xDF03: "D15600000502", 0xDF04: "D15600000503"}
 AID_DF07 = "D15600000504"
 REFUSED_P1P2 = (0x6A86, 0x6B00, 0x6A81)
-ALGORITHM_IDS = {"3des": 1, "ssf33": 2, "sm4": 3}
 
 
 def applications(v_or_t: CardTester | CardView) -> dict[int, str]:

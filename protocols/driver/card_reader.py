@@ -18,6 +18,7 @@ __all__ = ["ACK", "ENQ", "EOT", "NAK", "CardReader", "NoReply", "ReaderPort", "R
 
 EOT, ENQ, ACK, NAK = 0x04, 0x05, 0x06, 0x15
 
+CLOCK_GRAIN_S = 1e-6
 MAX_ITEMS_AN_EXCHANGE = 64
 """A peer that babbles must not hold an exchange for ever."""
 
@@ -62,7 +63,7 @@ class ReaderPort:
         until = self.clock.now() + limit_s
         while not self._items:
             now = self.clock.now()
-            if now >= until:
+            if now >= until - CLOCK_GRAIN_S:
                 self._on_limit(stage, limit_s)
                 raise NoReply(stage, limit_s)
             due = self._framing.deadline()
@@ -71,7 +72,9 @@ class ReaderPort:
                 async with asyncio.timeout(max(wait_s, 0.0)):
                     chunk = await self.link.receive()
             except TimeoutError:
-                self._items += self._framing.expire(self.clock.now())
+                # A timer may fire a grain of the clock early: without this the same instant would come back for ever.
+                now = self.clock.now()
+                self._items += self._framing.expire(now if due is None or due - now > CLOCK_GRAIN_S else max(now, due))
                 continue
             self._items += self._framing.feed(chunk, self.clock.now())
         return self._items.pop(0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from protocols.driver.card_channel import CardChannel, CardRefused
 from protocols.link.base import CardPort
 from protocols.wire.apdu import Command
-from protocols.wire.social_security import PSAM_AID, Algorithm
+from protocols.wire.social_security import PSAM_AID, SSSE_NAME, Algorithm
 
 __all__ = ["IRK", "RKSSSE", "Psam", "PsamKey"]
 
@@ -34,14 +34,23 @@ class Psam:
     def __init__(self, port: CardPort) -> None:
         self.channel = CardChannel(port)
         self.terminal = ""
+        self._environment = b""
 
     async def open(self) -> str:
-        """Reset, read the terminal number (12 digits) and select the application. Gives the terminal number."""
+        """Reset, read the terminal number (12 digits) from the master file. Gives the terminal number."""
         await self.channel.port.power_on()
+        self._environment = b""
         await self.channel.demand(Command(0x00, 0xA4, 0x00, 0x00, bytes.fromhex("3F00")))
         self.terminal = (await self.channel.demand(Command(0x00, 0xB0, 0x96, 0x00, le=6))).data.hex().upper()
-        await self.channel.demand(Command(0x00, 0xA4, 0x04, 0x00, PSAM_AID))
         return self.terminal
+
+    async def _enter(self, algorithm: Algorithm) -> None:
+        """The application, from the environment of that cipher; the one for 16-byte blocks is ``sx2`` (cards.md 6)."""
+        wanted = SSSE_NAME if algorithm is Algorithm.TDES else b"sx2" + SSSE_NAME[3:]
+        if self._environment != wanted:
+            await self.channel.demand(Command(0x00, 0xA4, 0x04, 0x00, wanted))
+            await self.channel.demand(Command(0x00, 0xA4, 0x04, 0x00, PSAM_AID))
+            self._environment = wanted
 
     async def challenge(self, length: int = 8) -> bytes:
         """Random bytes of the PSAM: a kiosk has no better source."""
@@ -55,6 +64,7 @@ class Psam:
         *area* is the six-digit issuing area, *historical* the card's 13 historical bytes.
         """
         block = 8 if algorithm is Algorithm.TDES else 16
+        await self._enter(algorithm)
         await self._deliver(key, level_factors(area, historical), factor.ljust(block, b"\0"))
         answer = await self.channel.demand(Command(0x80, 0xFA, 0x00, 0x00, data.ljust(block, b"\0")))
         if block == 8:

@@ -140,7 +140,8 @@ class SocialSecurityCard:
         """EF05 record by record. Raises :class:`NotSocialSecurityCard` when the algorithm cannot be told."""
         values = await self._read_file("SSSE", 0x05)
         code = values.get(0x01, "")
-        assert self.fci is not None and self.atr is not None, "open() comes first"
+        assert self.fci is not None, "open() comes first"
+        assert self.atr is not None, "open() comes first"
         try:
             algorithm = algorithm_of(self.fci, code[:6])
         except WireError as error:

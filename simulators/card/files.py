@@ -17,7 +17,7 @@ __all__ = ["FREE", "NEVER", "PIN_RIGHT", "DedicatedFile", "ElementaryFile", "Fil
 Structure = Literal["record", "cyclic", "transparent"]
 
 Rule = tuple[frozenset[str], ...]
-"""Alternatives, each a set of rights that are all needed. A right is :data:`PIN_RIGHT` or ``DF04.84`` (key 84 of DF04)."""
+"""Alternatives, each a set of rights that are all needed: :data:`PIN_RIGHT`, or ``DF04.84`` for key 84 of DF04."""
 
 PIN_RIGHT = "PIN"
 FREE: Rule = (frozenset(),)
@@ -66,7 +66,7 @@ class ElementaryFile:
 
 @dataclass(frozen=True, slots=True)
 class DedicatedFile:
-    """A DF. ``label`` is its name in cells and rights (``SSSE``, ``DF04``); ``fid`` None if it is selected by name only."""
+    """A DF. ``label`` names it in cells and rights (``SSSE``, ``DF04``); ``fid`` None: selected by name only."""
 
     label: str
     name: bytes

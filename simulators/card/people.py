@@ -63,9 +63,7 @@ def make_person(seed: int) -> Person:
     first_17 = f"441900{birth}{order:03d}"
     number = int.from_bytes(draw[5:9], "big")
     return Person(
-        name=_SURNAMES[draw[9] % len(_SURNAMES)]
-        + _GIVEN[draw[10] % len(_GIVEN)]
-        + _GIVEN[draw[11] % len(_GIVEN)],
+        name=_SURNAMES[draw[9] % len(_SURNAMES)] + _GIVEN[draw[10] % len(_GIVEN)] + _GIVEN[draw[11] % len(_GIVEN)],
         id_number=first_17 + check_digit(first_17),
         sex="1" if order % 2 else "2",
         nation=f"{1 + draw[12] % 56:02d}",

@@ -94,8 +94,8 @@ def test_pin_reload_cipher_and_mac(algorithm: str, suite: CipherSuite) -> None:
 
 def test_purchase_macs(algorithm: str, suite: CipherSuite) -> None:
     expected_session, mac1, tac, mac2 = PURCHASE[algorithm]
-    session = suite.session_key(card_key(algorithm), bytes.fromhex("A1B2C3D4" "0001" "0001"))
-    amounts, terminal, time = "000003E8" "00000000" "00000000", "441900000001", "20261122093000"
+    session = suite.session_key(card_key(algorithm), bytes.fromhex("A1B2C3D400010001"))
+    amounts, terminal, time = "000003E80000000000000000", "441900000001", "20261122093000"
     assert session.hex().upper() == expected_session
     assert suite.mac(session, bytes.fromhex(amounts + "32" + terminal + time)).hex().upper() == mac1
     assert suite.mac(session, bytes.fromhex(amounts)).hex().upper() == mac2
@@ -105,10 +105,10 @@ def test_purchase_macs(algorithm: str, suite: CipherSuite) -> None:
 
 def test_load_macs(algorithm: str, suite: CipherSuite) -> None:
     expected_session, mac1, mac2 = LOAD[algorithm]
-    session = suite.session_key(card_key(algorithm), bytes.fromhex("A1B2C3D4" "0001" "8000"))
+    session = suite.session_key(card_key(algorithm), bytes.fromhex("A1B2C3D400018000"))
     assert session.hex().upper() == expected_session
-    assert suite.mac(session, bytes.fromhex("00002710" "000003E8" "31" "441900000001")).hex().upper() == mac1
-    assert suite.mac(session, bytes.fromhex("000003E8" "31" "441900000001" "20261122093000")).hex().upper() == mac2
+    assert suite.mac(session, bytes.fromhex("00002710000003E831441900000001")).hex().upper() == mac1
+    assert suite.mac(session, bytes.fromhex("000003E83144190000000120261122093000")).hex().upper() == mac2
 
 
 # --- the whole card -------------------------------------------------------------------------------------------
@@ -275,25 +275,25 @@ def test_purchase(algorithm: str) -> None:
     card = in_df04(algorithm)
     _, mac1, tac, mac2 = PURCHASE[algorithm]
     assert send(card, "B02801011301000003E8000000000000000044190000000116") == "6116"
-    assert send(card, "00C0000016") == "0000271000000000000000002026" "0001" "01" "00" "A1B2C3D4" "9000"
-    assert send(card, "B02C01000F" "00000001" "20261122093000" + mac1 + "08") == "6108"
+    assert send(card, "00C0000016") == "000027100000000000000000202600010100A1B2C3D49000"
+    assert send(card, "B02C01000F0000000120261122093000" + mac1 + "08") == "6108"
     assert send(card, "00C0000008") == tac + mac2 + "9000"
-    assert send(card, "B026000104") == "00002328" "9000"
+    assert send(card, "B026000104") == "000023289000"
 
 
 def test_load(algorithm: str) -> None:
     card = in_df04(algorithm)
     _, mac1, mac2 = LOAD[algorithm]
-    assert send(card, "B02800010B" "01" "000003E8" "441900000001" "10") == "6110"
-    assert send(card, "00C0000010") == "00002710" "0001" "01" "00" "A1B2C3D4" + mac1 + "9000"
-    assert send(card, "B02A00000B" "20261122093000" + mac2 + "04") == "6104"
+    assert send(card, "B02800010B01000003E844190000000110") == "6110"
+    assert send(card, "00C0000010") == "0000271000010100A1B2C3D4" + mac1 + "9000"
+    assert send(card, "B02A00000B20261122093000" + mac2 + "04") == "6104"
     assert len(send(card, "00C0000004")) == 12
-    assert send(card, "B026000104") == "00002AF8" "9000"
+    assert send(card, "B026000104") == "00002AF89000"
 
 
 # --- PSAM -----------------------------------------------------------------------------------------------------
 
-LEVELS_3_2_1 = "8660441900000001" "3434313930307378" "3434303030307368"
+LEVELS_3_2_1 = "866044190000000134343139303073783434303030307368"
 
 
 def test_psam_delivers_session_key_and_ciphers() -> None:
@@ -301,7 +301,7 @@ def test_psam_delivers_session_key_and_ciphers() -> None:
     psam.power_on()
     assert send(psam, "BFDE670820" + LEVELS_3_2_1 + "0102030405060708") == "9000"
     assert send(psam, "80FA0000081112131415161718") == "6108"
-    assert send(psam, "00C0000008") == "D6C0097A79F08B6F" "9000"
+    assert send(psam, "00C0000008") == "D6C0097A79F08B6F9000"
 
 
 def test_psam_sm4_environment() -> None:
@@ -309,7 +309,7 @@ def test_psam_sm4_environment() -> None:
     psam.power_on()
     assert ask(psam, "00A40000 02 DDF1").endswith("9000")
     assert send(psam, "BFDE670820" + LEVELS_3_2_1 + "0102030405060708") == "9000"
-    assert ask(psam, "80FA0000081112131415161718") == "B1903BF323C55A79" "9000"
+    assert ask(psam, "80FA0000081112131415161718") == "B1903BF323C55A799000"
 
 
 def test_psam_purchase(algorithm: str) -> None:
@@ -318,6 +318,6 @@ def test_psam_purchase(algorithm: str) -> None:
     if algorithm == "sm4":
         ask(psam, "00A4000002DDF1")
     _, mac1, _, mac2 = PURCHASE[algorithm]
-    init = "A1B2C3D4" "0001" "000003E8" "00000000" "00000000" "32" "20261122" "093000" "01" "00" + LEVELS_3_2_1
-    assert ask(psam, "80700100" "34" + init) == "00000001" + mac1 + "9000"
+    init = "A1B2C3D40001000003E8000000000000000032202611220930000100" + LEVELS_3_2_1
+    assert ask(psam, "8070010034" + init) == "00000001" + mac1 + "9000"
     assert send(psam, "8072000004" + mac2) == "9000"

@@ -12,7 +12,7 @@ from conformance.matrix import Evidence, clause_matrix, group_verdict
 from conformance.model import Verdict
 from protocols.wire.base import Label
 
-P, F, I, E, NA, NT, NR = (
+P, F, INC, E, NA, NT, NR = (
     Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ERROR,
     Verdict.NOT_APPLICABLE, Verdict.NOT_TESTED, Verdict.NEEDS_REVIEW,
 )  # fmt: skip
@@ -32,8 +32,8 @@ def seen(*verdicts: Verdict, waived: bool = False) -> list[Evidence]:
         ((NA, NA), NA, False),
         ((NA, NT), NT, False),
         ((P, F, E), F, False),
-        ((P, E, I), E, False),
-        ((P, I, NR), I, False),
+        ((P, E, INC), E, False),
+        ((P, INC, NR), INC, False),
         ((P, NR), NR, False),
     ],
 )

@@ -1,10 +1,8 @@
-"""A dossier verifies as it was written, and no change of it goes unnoticed: not of a byte, a file, or an honest signature
-over a dishonest result."""
+"""A dossier verifies as written; no change of it goes unnoticed, not even an honest signature over a false result."""
 
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 from collections.abc import Callable
@@ -132,7 +130,7 @@ def test_swapped_added_and_linked_files_are_found(master: Any, copy: Path, tmp_p
     (copy / "new").rmdir()
     (copy / "allure-results" / "extra.json").unlink()
     pics.rename(tmp_path / "elsewhere.json")
-    os.symlink(tmp_path / "elsewhere.json", pics)
+    pics.symlink_to(tmp_path / "elsewhere.json")
     assert [each.file for each in check(copy, master).problems] == ["pics.json"]
 
 

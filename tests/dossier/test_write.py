@@ -1,8 +1,7 @@
-"""Writing is whole or not at all, deterministic, and never over something else; the key is made once and kept private."""
+"""Writing is whole or not at all, deterministic, never over something else; the key is made once, kept private."""
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,7 +33,8 @@ def test_the_same_run_gives_the_same_bytes(master: Any, rewrite: Callable[..., P
 def test_every_promised_file_is_there(master: Any) -> None:
     promised = {
         "history.jsonl", "result.json", "catalogue.json", "plan.lock.json", "pics.json", "pixit.json", "bench.json",
-        "preflight.json", "kill-matrix.json", "trace.txt", "report.html", "junit.xml", "manifest.json", "signature.json",
+        "preflight.json", "kill-matrix.json", "trace.txt", "report.html", "junit.xml", "manifest.json",
+        "signature.json",
     }  # fmt: skip
     there = contents(master.folder)
     assert promised <= there.keys()
@@ -144,7 +144,7 @@ def test_the_key_is_made_once_with_mode_0600(tmp_path: Path) -> None:
 def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     SigningKey.load(path)
-    os.chmod(path, 0o644)
+    path.chmod(0o644)
     with pytest.raises(DossierError, match="chmod 600"):
         SigningKey.load(path)
 

@@ -192,6 +192,7 @@ async def test_odd_pin_is_padded_with_f():
 PSAM_OPEN = {
     "00A40000023F00": "9000",
     "00B0960006": "4419000000019000",
+    SELECT: "9000",
     "00A4040006D15600000590": "9000",
 }
 DELIVER = "BFDE67082086604419000000013434313930307378" + "3434303030307368" + "0102030405060708"
@@ -225,7 +226,7 @@ async def test_psam_with_fewer_levels_is_asked_again():
 
 
 async def test_psam_without_the_key_says_so():
-    port = ScriptedPort({DELIVER: "6A88"})
+    port = ScriptedPort(PSAM_OPEN, {DELIVER: "6A88"})
     with pytest.raises(CardRefused) as refused:
         await Psam(port).authentication_data(
             IRK, Algorithm.TDES, "441900", bytes.fromhex("0081534D438660441900000001"), bytes(range(1, 9)), bytes(8)

@@ -1,0 +1,142 @@
+"""The gates of ``onecard gates``: each looks at what is there and says open or closed, with what closes it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from protocols.wire.base import Label
+from protocols.wire.privacy import find_leaks
+from tui.console import Console, UserError
+
+if TYPE_CHECKING:
+    import typer
+
+__all__ = ["GateResult", "commands_in", "docs_gate", "leak_gate", "matrix_gate", "run_gates", "unknown_in"]
+
+ROOT = Path(__file__).resolve().parent.parent
+SHOWN = 5
+
+_FENCE = re.compile(r"^(```|~~~)")
+_INLINE = re.compile(r"`(onecard [^`]+)`")
+_PLACEHOLDER = re.compile(r"^[A-Z][A-Z0-9_|-]*$|^[<\[(].*|.*\.\.\.$")
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """One gate. ``text`` says what was looked at, and what keeps it closed."""
+
+    name: str
+    open: bool
+    text: Label
+
+
+def run_gates(console: Console, dossiers: Path) -> list[GateResult]:
+    """All gates, in order."""
+    return [matrix_gate(console), leak_gate(dossiers), docs_gate()]
+
+
+def matrix_gate(console: Console) -> GateResult:
+    """Every check kills, every mutant is killed or excused, no null device passes, the reference passes."""
+    from conformance.service import gate, reference_verdicts
+    from tui.commands.mutation import GATE_LABELS, measure
+
+    matrix = measure(console)
+    judged = gate(matrix, reference_verdicts())
+    wrong = {name: getattr(judged, name) for name in GATE_LABELS if getattr(judged, name)}
+    if not wrong:
+        rows = len(matrix.rows)
+        return GateResult("kill-matrix", True, Label(f"{rows} 行，全部合格", f"{rows} rows, all in order"))
+    zh = "；".join(f"{GATE_LABELS[name].zh}：{_some(ids)}" for name, ids in wrong.items())
+    en = "; ".join(f"{GATE_LABELS[name].en}: {_some(ids)}" for name, ids in wrong.items())
+    return GateResult("kill-matrix", False, Label(zh, en))
+
+
+def _some(ids: Iterable[str]) -> str:
+    listed = list(ids)
+    return ", ".join(listed[:SHOWN]) + (f" (+{len(listed) - SHOWN})" if len(listed) > SHOWN else "")
+
+
+def leak_gate(dossiers: Path) -> GateResult:
+    """No secret of the bench's people stands in any file of the newest dossier. Without a dossier the gate is closed."""
+    from conformance.service import read_dossier
+    from scenarios.service import bench_secrets
+    from tui.dossiers import latest_dossier
+
+    try:
+        folder = latest_dossier(dossiers)
+    except UserError as error:
+        why = Label(f"{error.what.zh}：{error.remedy.zh}", f"{error.what.en}: {error.remedy.en}")
+        return GateResult("leaks", False, why)
+    seed = read_dossier(folder).result.bench.seed
+    literals = bench_secrets(seed)
+    found: list[str] = []
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    for path in files:
+        found += [f"{path.name}@{leak.at} {leak.privacy.value}/{leak.form}" for leak in find_leaks(path.read_bytes(), literals)]
+    if found:
+        return GateResult("leaks", False, Label(f"{folder} 泄漏：{_some(found)}", f"{folder} leaks: {_some(found)}"))
+    count, secrets = len(files), len(literals)
+    return GateResult(
+        "leaks",
+        bool(literals),
+        Label(f"{folder}：{count} 个文件中没有 {secrets} 个秘密的任何形式", f"{folder}: none of {secrets} secrets in {count} files"),
+    )
+
+
+def docs_gate(root: Path = ROOT) -> GateResult:
+    """Every ``onecard`` line in README and docs names a command and options that exist."""
+    wrong: list[str] = []
+    count = 0
+    for path in [*sorted(root.glob("README*.md")), *sorted((root / "docs").rglob("*.md"))]:
+        for number, line in commands_in(path.read_text(encoding="utf-8")):
+            count += 1
+            problem = unknown_in(line)
+            if problem:
+                wrong.append(f"{path.relative_to(root)}:{number}: {problem}")
+    if wrong:
+        return GateResult("docs", False, Label(f"文档写了不存在的命令：{_some(wrong)}", f"no such command: {_some(wrong)}"))
+    return GateResult("docs", True, Label(f"文档中 {count} 条命令都存在", f"all {count} commands in the docs exist"))
+
+
+def commands_in(markdown: str) -> Iterator[tuple[int, str]]:
+    """(line, command) for every ``onecard ...`` in a code block or in code marks."""
+    fenced = False
+    for number, line in enumerate(markdown.splitlines(), 1):
+        if _FENCE.match(line.strip()):
+            fenced = not fenced
+        elif fenced:
+            text = line.strip().removeprefix("$ ")
+            for part in re.split(r"\s*(?:\||&&|;)\s*", text):
+                if part.startswith("onecard "):
+                    yield number, part
+        else:
+            for found in _INLINE.findall(line):
+                yield number, found
+
+
+def unknown_in(line: str, application: typer.Typer | None = None) -> str:
+    """What in the command *line* does not exist; empty when all of it does. Placeholders in capitals are let through."""
+    from typer.main import get_command
+
+    from tui.cli import app
+
+    words = shlex.split(line.partition(" #")[0], posix=True)[1:]
+    here: Any = get_command(application or app)
+    path = "onecard"
+    while words and hasattr(here, "commands") and not words[0].startswith("-"):
+        if _PLACEHOLDER.match(words[0]):
+            return ""
+        if words[0] not in here.commands:
+            return f"{path} {words[0]}"
+        path, here = f"{path} {words[0]}", here.commands[words.pop(0)]
+    known = {option for param in here.params for option in (*param.opts, *param.secondary_opts)} | {"--help", "-h"}
+    for each in words:
+        option = each.partition("=")[0]
+        if option.startswith("-") and len(option) > 1 and not option[1:2].isdigit() and option not in known:
+            return f"{path} {option}"
+    return ""
