@@ -7,12 +7,12 @@ nobody tests stands in the list with its reason.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from conformance.catalogue import catalogue
 from conformance.model import Check, Outcome, Verdict, discover_checks
-from conformance.result import NotRun, RunResult, WaiverUse
+from conformance.result import NO_TEXT, NotRun, RunResult, WaiverUse
 from protocols.wire.base import Label
 
 __all__ = [
@@ -27,7 +27,8 @@ __all__ = [
 ]
 
 UNKNOWN_CLAUSE = Label("（条款目录中没有此条）", "(not in the clause catalogue)")
-NO_CHECK = Label("没有检查项引用此条款", "no check names this clause")
+AUTOMATIC = frozenset("TMH")
+"""Methods that a program carries out: test, measurement, host probe (spec/requirements.md)."""
 
 _WORST_FIRST = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NEEDS_REVIEW)
 
@@ -72,7 +73,10 @@ class _Named:
 
 @dataclass(frozen=True, slots=True)
 class GroupVerdict:
-    """One word for several verdicts. ``partial``: some were not tested. ``waived``: every fail is waived."""
+    """One word for several verdicts.
+
+    ``partial``: a part was not tested, or needs an inspection or a paper besides. ``waived``: every fail is waived.
+    """
 
     verdict: Verdict
     partial: bool = False
@@ -97,7 +101,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """One clause and everything that speaks of it. ``reason`` says why it has no check, when it has none."""
+    """One clause and everything that speaks of it. ``reason`` says why no check decides it, when none does."""
 
     clause_id: str
     text: Label
@@ -112,23 +116,38 @@ class MatrixRow:
         return tuple(dict.fromkeys(each.check_id for each in self.evidence))
 
     @property
+    def automatic(self) -> bool:
+        """False for a clause that only an inspection or a paper can decide: checks are then mere support."""
+        return not self.methods or bool(AUTOMATIC & set(self.methods))
+
+    @property
+    def tested(self) -> bool:
+        return self.automatic and bool(self.evidence)
+
+    @property
     def group(self) -> GroupVerdict:
-        return group_verdict(self.evidence)
+        """A clause that needs more than a program is at best passed in part."""
+        group = group_verdict(self.evidence)
+        if group.verdict is not Verdict.PASS:
+            return group
+        if not self.automatic:
+            return GroupVerdict(Verdict.NOT_TESTED)
+        return GroupVerdict(Verdict.PASS, group.partial or not AUTOMATIC.issuperset(self.methods))
 
 
 @dataclass(frozen=True, slots=True)
 class ClauseMatrix:
-    """All rows in the order of the catalogue; ``tested`` have a check, ``untested`` have a reason instead."""
+    """All rows in the order of the catalogue; ``tested`` are decided by checks, ``untested`` have a reason instead."""
 
     rows: tuple[MatrixRow, ...]
 
     @property
     def tested(self) -> tuple[MatrixRow, ...]:
-        return tuple(each for each in self.rows if each.evidence)
+        return tuple(each for each in self.rows if each.tested)
 
     @property
     def untested(self) -> tuple[MatrixRow, ...]:
-        return tuple(each for each in self.rows if not each.evidence)
+        return tuple(each for each in self.rows if not each.tested)
 
 
 def group_verdict(group: Iterable[Evidence]) -> GroupVerdict:
@@ -157,12 +176,12 @@ def clause_matrix(
     evidence = _evidence(run)
     for clause in installed_clauses() if clauses is None else clauses:
         found = _of_clause(wanted.pop(clause.id, []), evidence, run)
-        reason = Label("", "") if found else clause.reason_not_tested
         limit = as_label(getattr(clause, "limit", None))
-        rows.append(MatrixRow(clause.id, clause.text, limit, tuple(clause.methods), found, reason or NO_CHECK))
+        row = MatrixRow(clause.id, clause.text, limit, tuple(clause.methods), found, NO_TEXT)
+        rows.append(row if row.tested else replace(row, reason=clause.reason_not_tested))
     for clause_id in sorted(wanted):
         found = _of_clause(wanted[clause_id], evidence, run)
-        rows.append(MatrixRow(clause_id, UNKNOWN_CLAUSE, Label("", ""), (), found, Label("", "")))
+        rows.append(MatrixRow(clause_id, UNKNOWN_CLAUSE, Label("", ""), (), found, NO_TEXT))
     return ClauseMatrix(tuple(rows))
 
 

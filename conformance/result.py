@@ -22,6 +22,7 @@ __all__ = [
     "KillMatrix",
     "Laboratory",
     "MutantRow",
+    "NO_TEXT",
     "NotRun",
     "Overall",
     "PreflightResult",

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from conformance.dossier.read import records_of
 from conformance.dossier.snapshot import Catalogue, CheckCard
 from conformance.model import BLAME_LABELS, VERDICT_LABELS, Outcome, Verdict
 from conformance.result import NotRun, RunResult
 from conformance.strict_json import pretty
-from conformance.view import StepRecords, cut_steps, segment
+from conformance.view import StepRecords, cut_steps
 from protocols.record import Record
 from protocols.wire.base import Label
 
@@ -40,7 +41,7 @@ def allure_files(result: RunResult, records: Sequence[Record], catalogue: Catalo
     start_ms = _epoch_ms(result.started)
     files = {f"{FOLDER}/environment.properties": _environment(result), f"{FOLDER}/categories.json": _categories()}
     for outcome in result.outcomes:
-        card, mine = catalogue.check(outcome.check_id), segment(records, outcome.check_id, outcome.target)
+        card, mine = catalogue.check(outcome.check_id), records_of(records, outcome)
         entry = _entry(result, card, outcome.target, outcome.verdict)
         waiver = result.waiver_of(outcome)
         entry["statusDetails"] = {"message": _message(outcome, waiver is not None), "trace": _findings(outcome)}

@@ -10,14 +10,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from conformance.dossier.read import Dossier, read_dossier
+from conformance.dossier.read import Dossier, read_dossier, records_of
 from conformance.dossier.seal import DossierError
 from conformance.dossier.snapshot import CheckCard, ClauseCard
 from conformance.dossier.trace import TraceLine, bilingual_tree, dialect_of, show_record
 from conformance.model import BLAME_LABELS, VERDICT_LABELS, Finding, Outcome, Verdict
 from conformance.result import MutantRow, NotRun, WaiverUse
 from conformance.strict_json import to_plain
-from conformance.view import segment
 from protocols.record import Record
 from protocols.wire.base import Label
 
@@ -131,7 +130,7 @@ def explain(source: Dossier | Path, check_id: str, target: str | None = None) ->
 def explain_outcome(dossier: Dossier, told: Outcome | NotRun, frames: int = 24) -> Explanation:
     """Explain one outcome, showing at most *frames* records: those that findings cite, then the first ones."""
     check = dossier.catalogue.check(told.check_id)
-    mine = segment(dossier.records, told.check_id, told.target) if isinstance(told, Outcome) else ()
+    mine = records_of(dossier.records, told) if isinstance(told, Outcome) else ()
     cited = _cited(told, mine)
     chosen = _choose(mine, cited, frames)
     dialect = dialect_of(mine)

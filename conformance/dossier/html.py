@@ -22,7 +22,7 @@ __all__ = ["MAX_REPORT_BYTES", "render_report"]
 
 MAX_REPORT_BYTES = 3_000_000
 
-_FRAMES = ((24, 8), (12, 4), (6, 0), (0, 0))
+_FRAMES = ((24, 6), (12, 3), (6, 0), (0, 0))
 """Records shown of a check that did not pass and of one that did; the first pair that keeps the page small enough."""
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.dossier.seal import DossierError
 from conformance.dossier.snapshot import Catalogue
+from conformance.model import Outcome
 from conformance.result import RunResult
 from conformance.strict_json import parse_json
+from conformance.view import segment
 from protocols.record import Record, read_history
 from protocols.wire.base import Label
 
-__all__ = ["Dossier", "read_dossier"]
+__all__ = ["Dossier", "read_dossier", "records_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,13 @@ class Dossier:
     records: tuple[Record, ...]
     catalogue: Catalogue
     lock: str = "plan.lock.json"
+
+
+def records_of(records: Sequence[Record], outcome: Outcome) -> tuple[Record, ...]:
+    """The records of that check on that target; only those between its first and last are looked at."""
+    if outcome.first_record < 0:
+        return ()
+    return segment(records[outcome.first_record : outcome.last_record + 1], outcome.check_id, outcome.target)
 
 
 def read_dossier(folder: Path) -> Dossier:

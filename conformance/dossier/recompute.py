@@ -33,6 +33,7 @@ def recompute(
         from conformance.execute import judge
     known = {each.id: each for each in (discover_checks() if checks is None else checks)}
     _check_plan(result, records, found)
+    extents = _extents(records)
     ran = _check_completeness(result, records, found)
     count = 0
     for index, stored in enumerate(result.outcomes):
@@ -43,7 +44,8 @@ def recompute(
         elif check is None:
             _unknown(where, same_suite, found)
         else:
-            count += _again(where, stored, check, records, judge, same_suite, found)
+            first, last = extents[stored.check_id, stored.target]
+            count += _again(where, stored, check, records[first : last + 1], judge, same_suite, found)
     return count
 
 
@@ -119,6 +121,16 @@ def _check_completeness(
             name = f"{key[0]}[{key[1]}]"
             found.problem("result.json", name, "同一检查项有多个结论", "the same check has more than one verdict")
     return ran
+
+
+def _extents(records: Sequence[Record]) -> dict[tuple[str, str], tuple[int, int]]:
+    """Where each check's first and last mark stand in the history: a judge need not search all of it for each."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for at, each in enumerate(records):
+        if each.kind == "check":
+            key = (str(each.note.get("id")), each.slot)
+            found[key] = (found.get(key, (at, at))[0], at if each.note.get("phase") == "end" else len(records))
+    return found
 
 
 def _marks(records: Sequence[Record], phase: str) -> Counter[tuple[str, str]]:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from conformance.catalogue import METHOD_LABELS
 from conformance.dossier.explain import FINDING_LABELS, Explanation, explain_outcome
 from conformance.dossier.read import Dossier
 from conformance.dossier.remedies import what_to_do
 from conformance.dossier.statement import BENCH_CLASS_LABELS, CLOCK_CLASS_LABELS, OVERALL_LABELS, caveats, statement
 from conformance.dossier.trace import bilingual_tree
-from conformance.matrix import ClauseMatrix, Evidence, GroupVerdict, clause_matrix, group_verdict
+from conformance.matrix import ClauseMatrix, Evidence, GroupVerdict, MatrixRow, clause_matrix, group_verdict
 from conformance.model import BLAME_LABELS, VERDICT_LABELS, Outcome, Verdict
 from conformance.result import Laboratory, NotRun
 from protocols.record import GENESIS
@@ -117,6 +118,20 @@ class Report:
     @cached_property
     def matrix(self) -> ClauseMatrix:
         return clause_matrix(self.result, checks=self.catalogue.checks, clauses=self.catalogue.clauses)
+
+    @staticmethod
+    def by_check(row: MatrixRow) -> list[tuple[Evidence, list[Evidence]]]:
+        """The evidence of a clause, the targets of each check together, under the check's first line."""
+        found: dict[str, list[Evidence]] = {}
+        for each in row.evidence:
+            found.setdefault(each.check_id, []).append(each)
+        return [(members[0], members) for members in found.values()]
+
+    @staticmethod
+    def methods(row: MatrixRow) -> Label:
+        """How the clause is verified, in words."""
+        labels = [METHOD_LABELS.get(each, Label(each, each)) for each in row.methods]
+        return Label("、".join(each.zh for each in labels), ", ".join(each.en for each in labels))
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:

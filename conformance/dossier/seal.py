@@ -67,8 +67,11 @@ class Signature:
             Ed25519PublicKey.from_public_bytes(raw).verify(sealed, _SIGNED_CONTEXT + manifest)
         except (ValueError, InvalidSignature):
             return False
+        # Hex has two spellings of each letter: only the one that was written may stand.
+        spelt = self.public_key == raw.hex() and self.signature == sealed.hex()
         return (
-            self.algorithm == "Ed25519"
+            spelt
+            and self.algorithm == "Ed25519"
             and self.fingerprint == fingerprint_of(raw)
             and self.manifest_sha256 == hashlib.sha256(manifest).hexdigest()
         )

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from conformance.dossier.read import records_of
 from conformance.dossier.snapshot import Catalogue
 from conformance.model import VERDICT_LABELS
 from conformance.result import RunResult
 from conformance.roles.card_reader_view import card_reader_dialect
-from conformance.view import segment
 from protocols.record import Record, canonical
 from protocols.wire.apdu import command_tree, response_tree
 from protocols.wire.base import Frame, Label, Node
+from protocols.wire.card_reader import CardReaderDialect
 
 __all__ = ["TraceLine", "bilingual_tree", "decode", "dialect_of", "render_trace", "show_record", "summarise"]
 
@@ -90,15 +92,20 @@ def decode(record: Record, dialect: str) -> Node | None:
     if record.kind == "control":
         label = CONTROL_LABELS.get(record.data[0], KIND_LABELS["control"])
         return Node("control", label, record.data)
-    if record.kind == "frame" and dialect:
-        try:
-            known = card_reader_dialect(dialect)
-        except KeyError:
-            return Node("frame", KIND_LABELS["frame"], record.data)
+    known = _dialect(dialect) if record.kind == "frame" else None
+    if known is not None:
         items = known.framing().feed(record.data, 0.0)
         if items and isinstance(items[0], Frame):
             return known.tree(items[0].text, to_device)
     return Node(record.kind, KIND_LABELS.get(record.kind, Label(record.kind, record.kind)), record.data)
+
+
+@cache
+def _dialect(name: str) -> CardReaderDialect | None:
+    try:
+        return card_reader_dialect(name)
+    except KeyError:
+        return None
 
 
 def show_record(record: Record, dialect: str) -> TraceLine:
@@ -151,7 +158,7 @@ def render_trace(result: RunResult, records: Sequence[Record], catalogue: Catalo
     rows = [f"解码跟踪 decoded trace · 运行 run {result.run_id} · {len(records)} 条记录 records", ""]
     inside: set[int] = set()
     for outcome in result.outcomes:
-        mine = segment(records, outcome.check_id, outcome.target)
+        mine = records_of(records, outcome)
         inside.update(each.seq for each in mine)
         title, verdict = catalogue.check(outcome.check_id).title, VERDICT_LABELS[outcome.verdict]
         rows.append(f"=== {outcome.key} · {verdict.zh} {verdict.en} · {title.zh} · {title.en}")
@@ -180,4 +187,6 @@ def _record_rows(record: Record, dialect: str) -> Iterator[str]:
 
 def _one_line(text: str) -> str:
     """Control characters made visible: a device must not be able to draw its own lines into the trace."""
+    if text.isprintable():
+        return text
     return "".join(each if each.isprintable() else f"\\x{ord(each):02X}" for each in text)

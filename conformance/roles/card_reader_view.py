@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from conformance.model import NoObservation
 from conformance.view import CheckView, StepRecords
@@ -16,6 +17,7 @@ __all__ = ["Answer", "Exchange", "ReaderStep", "ReaderView", "card_reader_dialec
 ENQ, EOT, ACK, NAK = 0x05, 0x04, 0x06, 0x15
 
 
+@cache
 def card_reader_dialect(name: str) -> CardReaderDialect:
     """The dialect of that name. Raises KeyError naming the known ones."""
     known: dict[str, CardReaderDialect] = {

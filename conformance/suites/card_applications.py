@@ -25,7 +25,7 @@ class ApplicationFiles(Check):
     clauses = ("DG-W20-11", "LL-A1-18")
     device_class = "card"
     control = "start"
-    kills = ()
+    kills = ("card.ef-missing",)
     source = "spec/cards.md 1.5, 1.11"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -62,7 +62,7 @@ class MedicalRecords(Check):
     needs = ("card.pin",)
     variants = ("2.0", "3.0")
     control = "verify"
-    kills = ()
+    kills = ("card.df04-length",)
     source = "spec/cards.md 1.5 (DF04 EF05)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -95,7 +95,7 @@ class MedicalLogProtected(Check):
     device_class = "card"
     needs = ("card.pin",)
     control = "open"
-    kills = ()
+    kills = ("card.log-free",)
     source = "spec/cards.md 1.5 (DF04 EF08)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -129,7 +129,7 @@ class ApplicationsProtected(Check):
     clauses = ("DG-W20-11", "DG-GEN-03")
     device_class = "card"
     control = "control"
-    kills = ()
+    kills = ("card.applications-free", "card.pin-not-needed")
     source = "spec/cards.md 1.5"
 
     CLOSED: ClassVar[Mapping[Any, Any]] = {0xDF01: (0xEF05, 0x20), 0xDF03: (0xEF05, 0x61), 0xDF04: (0xEF05, 0x81)}

@@ -28,7 +28,7 @@ class AtrForm(Check):
     clauses = ("DG-WXC-19", "DG-WXC-15")
     device_class = "card"
     control = "start"
-    kills = ()
+    kills = ("card.atr-historical-count", "card.atr-with-tck")
     source = "spec/cards.md 1.1"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -84,7 +84,7 @@ class AtrHistorical(Check):
     clauses = ("DG-W20-11", "DG-GEN-03")
     device_class = "card"
     control = "organisation"
-    kills = ()
+    kills = ("card.atr-area", "card.atr-historical-count")
     source = "spec/cards.md 1.1"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -122,7 +122,7 @@ class AtrSameAfterReset(Check):
     clauses = ("DG-WXC-19",)
     device_class = "card"
     control = "start"
-    kills = ()
+    kills = ("card.atr-warm", "card.warm-reset-dead")
     source = "spec/cards.md 1.1"
 
     async def stimulus(self, t: CardTester) -> None:

@@ -41,7 +41,7 @@ class ChallengeLengths(Check):
     clauses = ("DG-W20-11",)
     device_class = "card"
     control = "start"
-    kills = ()
+    kills = ("card.challenge-any-length",)
     source = "spec/cards.md 1.6; open-readings.md, GET CHALLENGE with another length"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -75,7 +75,7 @@ class ChallengeFresh(Check):
     clauses = ("DG-W20-11",)
     device_class = "card"
     control = "start"
-    kills = ()
+    kills = ("card.challenge-constant", "card.challenge-resets")
     source = "spec/cards.md 1.6"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -111,7 +111,7 @@ class InternalAuthentication(Check):
     device_class = "card"
     needs = ("card.test_keys",)
     control = "start"
-    kills = ()
+    kills = ("card.internal-constant", "card.internal-wrong")
     source = "spec/cards.md 1.6"
 
     CASES: ClassVar[Mapping[Any, Any]] = {
@@ -147,7 +147,7 @@ class ExternalAuthenticationRight(Check):
     device_class = "card"
     needs = ("card.test_keys",)
     control = "start"
-    kills = ()
+    kills = ("card.external-refuses", "card.sm4-left-half")
     source = "spec/cards.md 1.6"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -177,7 +177,7 @@ class ExternalAuthenticationWrong(Check):
     needs = ("card.test_keys",)
     control = "right"
     damage: ClassVar[Mapping[str, int]] = {"key_tries": 1}
-    kills = ()
+    kills = ("card.external-accepts", "card.key-counter-kept")
     source = "spec/cards.md 1.6 (EXTERNAL AUTH)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -214,7 +214,7 @@ class ExternalAuthenticationCounts(Check):
     needs = ("card.test_keys",)
     control = "restore"
     damage: ClassVar[Mapping[str, int]] = {"key_tries": 2}
-    kills = ()
+    kills = ("card.external-accepts", "card.key-counter-stands")
     source = "spec/cards.md 1.6 (EXTERNAL AUTH)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -252,7 +252,7 @@ class ExternalAuthenticationWithoutChallenge(Check):
     device_class = "card"
     needs = ("card.test_keys",)
     control = "right"
-    kills = ()
+    kills = ("card.challenge-not-needed",)
     source = "spec/cards.md 1.6, 1.8 (6984)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -279,7 +279,7 @@ class ChallengeOnce(Check):
     device_class = "card"
     needs = ("card.test_keys",)
     control = "first"
-    kills = ()
+    kills = ("card.challenge-reusable",)
     source = "spec/cards.md 1.6 (GET CHALLENGE)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -308,7 +308,7 @@ class ChallengeLostOnSelect(Check):
     device_class = "card"
     needs = ("card.test_keys",)
     control = "right"
-    kills = ()
+    kills = ("card.challenge-kept",)
     source = "spec/cards.md 1.6 (GET CHALLENGE: usable once, in the current application)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -337,7 +337,7 @@ class ExternalAuthenticationNoKey(Check):
     clauses = ("DG-W20-11",)
     device_class = "card"
     control = "challenge"
-    kills = ()
+    kills = ("card.missing-key-found",)
     source = "spec/cards.md 1.6, 1.8 (6A88), 1.9"
 
     async def stimulus(self, t: CardTester) -> None:

@@ -75,7 +75,7 @@ class Ef05Records(_OneRecord):
     title = Label("EF05 的七条记录", "the seven records of EF05")
     clauses = ("DG-W20-11", "BJ-KSK-03", "LL-A1-18")
     control = "start"
-    kills = ()
+    kills = ("card.ef05-record-length", "card.ef05-tag-lost")
     tags = tuple(item.tag for item in BASIC)
 
     def oracle(self, v: CardView) -> None:
@@ -94,7 +94,7 @@ class Ef05Identification(_OneRecord):
     title = Label("卡的识别码结构", "structure of the card identification code")
     clauses = ("DG-W20-11", "DG-GEN-03")
     control = "start"
-    kills = ()
+    kills = ("card.ef05-identification",)
     tags = (0x01,)
 
     def oracle(self, v: CardView) -> None:
@@ -119,7 +119,7 @@ class Ef05Version(_OneRecord):
     title = Label("规范版本与声明的代次一致", "the version fits the declared generation")
     clauses = ("DG-W20-11", "LL-A1-18")
     control = "start"
-    kills = ()
+    kills = ("card.ef05-version",)
     tags = (0x03,)
 
     def oracle(self, v: CardView) -> None:
@@ -145,7 +145,7 @@ class Ef05Dates(_OneRecord):
     title = Label("发卡日期与有效期", "dates of issue and expiry")
     clauses = ("DG-W20-11", "BJ-KSK-03")
     control = "start"
-    kills = ()
+    kills = ("card.ef05-date", "card.ef05-tag-lost")
     tags = (0x05, 0x06)
 
     def oracle(self, v: CardView) -> None:
@@ -169,7 +169,7 @@ class Ef05Organisation(_OneRecord):
     title = Label("初始化机构编号结构", "structure of the organisation number")
     clauses = ("DG-W20-11", "DG-GEN-03")
     control = "start"
-    kills = ()
+    kills = ("card.ef05-organisation",)
     tags = (0x04,)
 
     def oracle(self, v: CardView) -> None:
@@ -189,7 +189,7 @@ class Ef05CardClass(_OneRecord):
     title = Label("卡的类别取值", "value of the card class")
     clauses = ("DG-W20-11",)
     control = "start"
-    kills = ()
+    kills = ("card.ef05-class",)
     tags = (0x02, 0x03)
 
     def oracle(self, v: CardView) -> None:
@@ -212,7 +212,7 @@ class Ef05WriteProtected(Check):
     device_class = "card"
     control = "before"
     damage: ClassVar[Mapping[str, int]] = {"card_writes": 1}
-    kills = ()
+    kills = ("card.plain-update",)
     source = "spec/cards.md 1.4, 1.6"
 
     async def stimulus(self, t: CardTester) -> None:

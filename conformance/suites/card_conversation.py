@@ -335,6 +335,9 @@ def judge_keys(v: CardView) -> CardKeys:
     start = started(v)
     area = str(v.step("area").note.get("digits", ""))
     historical = historical_bytes(start.atr)
+    if len(historical) != 13 or not area.isdecimal():
+        what = Label("ATR 或卡识别码不含分散因子", "ATR or identification hold no diversification factors")
+        raise NoObservation(what, start.seqs)
     try:
         return _derive(v.facts, start.fci, historical, area)
     except UnknownAlgorithmError as error:

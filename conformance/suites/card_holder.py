@@ -68,7 +68,7 @@ class Ef06Free(Check):
     device_class = "card"
     variants = ("1.0", "2.0")
     control = "start"
-    kills = ()
+    kills = ("card.birth-ascii", "card.ef06-closed-on-old", "card.name-length", "card.sex-code")
     source = "spec/cards.md 1.4"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -91,7 +91,7 @@ class Ef06NeedsRk(Check):
     device_class = "card"
     variants = ("3.0",)
     control = "control"
-    kills = ()
+    kills = ("card.ef06-free-on-3.0",)
     source = "spec/cards.md 1.4"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -125,7 +125,7 @@ class Ef06AfterRk(Check):
     variants = ("3.0",)
     needs = ("card.test_keys",)
     control = "authenticate"
-    kills = ()
+    kills = ("card.birth-ascii", "card.name-length", "card.sex-code")
     source = "spec/cards.md 1.4, 1.6"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -151,7 +151,7 @@ class BiometricsNeedRk(Check):
     device_class = "card"
     variants = ("2.0", "3.0")
     control = "control"
-    kills = ()
+    kills = ("card.biometrics-free",)
     source = "spec/cards.md 1.4 (EF07, EF08)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -186,7 +186,7 @@ class BiometricsAfterRk(Check):
     variants = ("3.0",)
     needs = ("card.test_keys",)
     control = "authenticate"
-    kills = ()
+    kills = ("card.binary-endless", "card.fci-no-algorithm")
     source = "spec/cards.md 1.4 (EF07 300h, EF08 1000h), 1.8 (6B00)"
 
     ENDS: ClassVar[Mapping[Any, Any]] = {0xEF07: 0x300, 0xEF08: 0x1000}
@@ -227,6 +227,40 @@ class BiometricsAfterRk(Check):
             )
 
 
+class PinIsNoKey(Check):
+    """DG-W20-11, DG-SVC-PAY-05: rights are not interchangeable: the PIN must not open what asks for RKSSSE.
+
+    Otherwise a reader without a PSAM gets the holder's file of a 3.0 card, and photo and fingerprint, with a PIN alone.
+    """
+
+    id = "card.security.pin_is_no_key"
+    title = Label("验证密码不等于外部认证", "the PIN does not stand for the read key")
+    clauses = ("DG-W20-11", "DG-SVC-PAY-05")
+    device_class = "card"
+    variants = ("3.0",)
+    needs = ("card.pin",)
+    control = "verify"
+    kills = ("card.biometrics-free", "card.ef06-free-on-3.0")
+    source = "spec/cards.md 1.4, 1.6"
+
+    async def stimulus(self, t: CardTester) -> None:
+        session = await Session.open(t)
+        with t.step("verify"):
+            await session.verify(session.pin)
+        with t.step("holder"):
+            await session.read(0xEF06, 0x0A, 1)
+        await session.select(0xEF08)
+        with t.step("photo"):
+            await t.ask("00B0000010")
+
+    def oracle(self, v: CardView) -> None:
+        started(v)
+        verified = only(v, "verify")
+        control(verified.ok, "密码通过", "the PIN is accepted", verified)
+        v.status_is(v.step("holder").last, SECURITY, "仅凭密码读取 EF06", "READ RECORD of EF06 with the PIN alone")
+        v.status_is(v.step("photo").last, SECURITY, "仅凭密码读取 EF08", "READ BINARY of EF08 with the PIN alone")
+
+
 class SecurityLostOnReset(Check):
     """DG-W20-11, DG-SVC-PAY-05: a right that survives reset lets the next host read the citizen without a key."""
 
@@ -237,7 +271,7 @@ class SecurityLostOnReset(Check):
     variants = ("3.0",)
     needs = ("card.test_keys",)
     control = "before"
-    kills = ()
+    kills = ("card.ef06-free-on-3.0",)
     source = "spec/cards.md 1.6 (EXTERNAL AUTH)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -272,7 +306,7 @@ class SecurityOnOtherApplication(Check):
     variants = ("3.0",)
     needs = ("card.test_keys",)
     control = "before"
-    kills = ()
+    kills = ("card.rights-leak",)
     source = "spec/cards.md 1.6; open-readings.md, right after EXTERNAL AUTHENTICATE"
 
     async def stimulus(self, t: CardTester) -> None:

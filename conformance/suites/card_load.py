@@ -39,7 +39,7 @@ class Load(Check):
     needs = NEEDS
     control = "init"
     damage: ClassVar[Mapping[str, int]] = {"card_writes": 2}
-    kills = ()
+    kills = ("card.load-nothing", "card.sequence-stands")
     source = "spec/cards.md 1.7"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -90,7 +90,7 @@ class LoadWrongMac(Check):
     needs = NEEDS
     control = "right"
     damage: ClassVar[Mapping[str, int]] = {"card_writes": 3}
-    kills = ()
+    kills = ("card.mac2-ignored",)
     source = "spec/cards.md 1.7 (rules)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -122,7 +122,7 @@ class LoadInitOnce(Check):
     needs = NEEDS
     control = "right"
     damage: ClassVar[Mapping[str, int]] = {"card_writes": 3}
-    kills = ()
+    kills = ("card.init-stays",)
     source = "spec/cards.md 1.7 (rules)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -155,7 +155,7 @@ class LoadTac(Check):
     needs = NEEDS
     control = "credit"
     damage: ClassVar[Mapping[str, int]] = {"card_writes": 2}
-    kills = ()
+    kills = ("card.tac-constant",)
     source = "spec/cards.md 1.7; Unknown 9 (balance in the TAC taken as the new balance)"
 
     async def stimulus(self, t: CardTester) -> None:

@@ -21,7 +21,7 @@ class PinRight(Check):
     device_class = "card"
     needs = ("card.pin",)
     control = "start"
-    kills = ()
+    kills = ("card.pin-right-refused",)
     source = "spec/cards.md 1.6 (VERIFY)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -52,7 +52,7 @@ class PinWrong(Check):
     needs = ("card.pin",)
     control = "right"
     damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1}
-    kills = ()
+    kills = ("card.pin-counter-kept", "card.pin-counter-stands")
     source = "spec/cards.md 1.6 (VERIFY)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -95,7 +95,7 @@ class PinCounterSurvivesReset(Check):
     needs = ("card.pin",)
     control = "right"
     damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1}
-    kills = ()
+    kills = ("card.pin-counter-on-reset",)
     source = "spec/cards.md 1.6 (VERIFY)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -135,7 +135,7 @@ class PinChange(Check):
     needs = ("card.pin",)
     control = "change_back"
     damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1, "card_writes": 2}
-    kills = ()
+    kills = ("card.pin-change-nothing", "card.pin-wrong-9000")
     source = "spec/cards.md 1.6 (CHANGE PIN)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -182,7 +182,7 @@ class PinChangeWrongOld(Check):
     needs = ("card.pin",)
     control = "right"
     damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1}
-    kills = ()
+    kills = ("card.pin-change-any-old", "card.pin-query-wrong")
     source = "spec/cards.md 1.6 (CHANGE PIN)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -224,7 +224,7 @@ class PinShort(Check):
     needs = ("card.pin",)
     control = "right"
     damage: ClassVar[Mapping[str, int]] = {"card_writes": 1}
-    kills = ()
+    kills = ("card.pin-short",)
     source = "spec/cards.md 1.6 (CHANGE PIN: at least 4 digits)"
 
     SHORT = "357"
@@ -261,7 +261,7 @@ class PinNeeded(Check):
     needs = ("card.pin",)
     variants = ("2.0", "3.0")
     control = "after"
-    kills = ()
+    kills = ("card.df04-length",)
     source = "spec/cards.md 1.5 (DF04 EF05)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -296,7 +296,7 @@ class PinWrongOpensNothing(Check):
     variants = ("2.0", "3.0")
     control = "after"
     damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1}
-    kills = ()
+    kills = ("card.pin-wrong-opens",)
     source = "spec/cards.md 1.5, 1.6"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -329,7 +329,7 @@ class PinLostOnReset(Check):
     needs = ("card.pin",)
     variants = ("2.0", "3.0")
     control = "before"
-    kills = ()
+    kills = ("card.pin-over-reset", "card.rights-over-warm-reset")
     source = "spec/cards.md 1.5, 1.6"
 
     async def stimulus(self, t: CardTester) -> None:

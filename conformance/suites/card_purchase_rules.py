@@ -32,7 +32,7 @@ class PurchaseWrongMac(Check):
     needs = NEEDS
     control = "right"
     damage: ClassVar[Mapping[str, int]] = {"card_writes": 3}
-    kills = ()
+    kills = ("card.mac1-ignored",)
     source = "spec/cards.md 1.7 (rules)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -64,7 +64,7 @@ class PurchaseInitOnce(Check):
     needs = NEEDS
     control = "right"
     damage: ClassVar[Mapping[str, int]] = {"card_writes": 3}
-    kills = ()
+    kills = ("card.init-stays",)
     source = "spec/cards.md 1.7 (rules)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -97,7 +97,7 @@ class PurchaseReplay(Check):
     needs = NEEDS
     control = "once"
     damage: ClassVar[Mapping[str, int]] = {"card_writes": 2}
-    kills = ()
+    kills = ("card.debit-free", "card.replay")
     source = "spec/cards.md 1.7 (rules)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -133,7 +133,7 @@ class PurchaseReplay(Check):
 
 
 class PurchaseOverdraw(Check):
-    """BJ-OFF-01, DG-FIN-PAY-02: more than the balance must be refused with ``9401``, or the account goes below zero."""
+    """BJ-OFF-01, DG-FIN-PAY-02: all of the balance may be spent, one fen more must be refused with ``9401``."""
 
     id = "card.purchase.overdraw"
     title = Label("超出余额的消费被拒绝", "a purchase beyond the balance is refused")
@@ -141,7 +141,7 @@ class PurchaseOverdraw(Check):
     device_class = "card"
     needs = ("card.offline_account", "card.pin")
     control = "balance"
-    kills = ()
+    kills = ("card.overdraw",)
     source = "spec/cards.md 1.7 (rules)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -159,7 +159,8 @@ class PurchaseOverdraw(Check):
         started(v)
         told = only(v, "balance")
         control(told.ok and len(told.data) == 4, "读到余额", "the balance is read", told)
-        purchase_start(only(v, "exact"))
+        exact = only(v, "exact")
+        v.must(exact.ok, "恰好等于余额的消费应可初始化", "a purchase of the very balance must be initialised", exact)
         v.status_is(v.step("beyond").last, (0x9401,), "比余额多一分", "one fen more than the balance")
 
 
@@ -172,7 +173,7 @@ class PurchaseKeyIndex(Check):
     device_class = "card"
     needs = ("card.offline_account", "card.pin")
     control = "right"
-    kills = ()
+    kills = ("card.any-key-index",)
     source = "spec/cards.md 1.7 (rules)"
 
     async def stimulus(self, t: CardTester) -> None:

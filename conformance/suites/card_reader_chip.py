@@ -183,7 +183,7 @@ class ClassA(ReaderCheck):
     source = "spec/devices.md 4.1 (30, 33: 5 V; 35: 3 V), 4.4"
 
     async def drive(self, t: ReaderTester) -> None:
-        await put_in(t, "class-a")
+        await put_in(t, "5v")
         await activate(t)
         low = Request(Op.CHIP_ON, volts=3)
         if t.dialect.supports(low):
@@ -213,7 +213,7 @@ class ClassB(ReaderCheck):
     source = "spec/devices.md 4.1 (51 30 35)"
 
     async def drive(self, t: ReaderTester) -> None:
-        await put_in(t, "class-b")
+        await put_in(t, "3v")
         await activate(t, volts=3)
         with t.step("apdu"):
             await transmit(t, SELECT_MF)
@@ -459,6 +459,43 @@ class LongCommand(ReaderCheck):
             long.exchange,
         )
         v.must(short.done, "之后照常通信", "the next command works", short.exchange)
+
+
+class FullAnswer(ReaderCheck):
+    """DG-WXC-19, DG-CXC-08: cutting an answer of 256 data bytes and status word would break it."""
+
+    id = "reader.chip.256-bytes"
+    title = Label("256 字节数据加状态字可传回", "256 data bytes and the status word come through")
+    clauses = ("DG-WXC-19", "DG-CXC-08")
+    needs, hand = CHIP, BOTH
+    kills = ()
+    source = "spec/devices.md 4.4 (receive 256 data bytes + SW), spec/cards.md 1.5 (DF01 transparent files)"
+
+    async def drive(self, t: ReaderTester) -> None:
+        await put_in(t)
+        await activate(t)
+        with t.step("read"):
+            await transmit(t, SELECT_SSSE)
+            await transmit(t, bytes.fromhex("00A4000002DF01"))
+            await transmit(t, bytes.fromhex("00A4020002EF16"))
+            await transmit(t, bytes.fromhex("00B0000000"))
+        await eject(t)
+
+    def judge(self, v: ReaderView) -> None:
+        if not (card_seen(v) and v.succeeded(v.step("activate").only(Op.CHIP_ON), "复位", "reset")):
+            return
+        *selects, read = talks(v.step("read"))
+        v.must(selects[0].done, "选择应用", "select the application", selects[0].exchange)
+        shown = read.sw.hex().upper() or read.exchange.reply.error
+        known = read.exchange.reply.ok and read.sw[:1] in (b"\x62", b"\x67", b"\x69", b"\x6a", b"\x6d", b"\x90")
+        if not v.must(known, f"读文件：{shown}", f"read the file: {shown}", read.exchange):
+            return
+        if not read.done:
+            v.unsure(f"这张卡没有可自由读取的 256 字节文件（{shown}）", f"this card lets no 256 bytes be read ({shown})", read.exchange)
+            return
+        asked = read.exchange.request.data[4] if read.exchange.request is not None else 0
+        wanted, got = asked or 256, len(read.data)
+        v.must(got == wanted, f"应有 {wanted} 字节，实际 {got}", f"{wanted} bytes expected, got {got}", read.exchange)
 
 
 class PulledDuringApdu(ReaderCheck):

@@ -27,7 +27,7 @@ class RecordByNumber(Check):
     clauses = ("DG-W20-11", "DG-SVC-PAY-05")
     device_class = "card"
     control = "by_tag.01"
-    kills = ()
+    kills = ("card.number-from-zero",)
     source = "spec/cards.md 1.3"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -55,17 +55,17 @@ class RecordByNumber(Check):
 
 
 class RecordReadAll(Check):
-    """DG-SVC-PAY-05, DG-WXC-15: contactless hosts read EF05 whole with ``00B20105FF``; records must join in order.
+    """DG-SVC-PAY-05, DG-WXC-15, DG-CXC-08: hosts read EF05 whole with ``00B20105FF``; records must join in order.
 
     The card may give the data at once or tell the true length with 6Cxx.
     """
 
     id = "card.record.read_all"
     title = Label("一次读取全部记录", "read all records at once")
-    clauses = ("DG-SVC-PAY-05", "DG-WXC-15", "DG-W20-11")
+    clauses = ("DG-SVC-PAY-05", "DG-WXC-15", "DG-CXC-08", "DG-W20-11")
     device_class = "card"
     control = "single"
-    kills = ()
+    kills = ("card.6c-value-length", "card.all-reversed")
     source = "spec/cards.md 1.1, 1.3; open-readings.md, READ RECORD all with Le FF"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -104,7 +104,7 @@ class RecordWrongLe(Check):
     clauses = ("DG-W20-11", "LL-A1-18")
     device_class = "card"
     control = "right"
-    kills = ()
+    kills = ("card.6c-value-length", "card.le-ignored")
     source = "spec/cards.md 1.3, 1.10"
 
     CASES: ClassVar[Mapping[Any, Any]] = {"value_length": 0x09, "too_large": 0x18, "too_small": 0x02}
@@ -147,7 +147,7 @@ class RecordMissing(Check):
     clauses = ("DG-W20-11",)
     device_class = "card"
     control = "present"
-    kills = ()
+    kills = ("card.missing-record-last",)
     source = "spec/cards.md 1.3, 1.8"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -176,7 +176,7 @@ class RecordMissingFile(Check):
     clauses = ("DG-W20-11",)
     device_class = "card"
     control = "present"
-    kills = ()
+    kills = ("card.missing-sfi-ef05",)
     source = "spec/cards.md 1.3, 1.8 (6A82)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -201,7 +201,7 @@ class RecordNoCurrentFile(Check):
     clauses = ("DG-W20-11",)
     device_class = "card"
     control = "selected"
-    kills = ()
+    kills = ("card.unselected-reads",)
     source = "spec/cards.md 1.8 (6986)"
 
     async def stimulus(self, t: CardTester) -> None:

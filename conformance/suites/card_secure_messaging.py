@@ -38,16 +38,16 @@ def other_class(record: bytes) -> bytes:
 
 
 class UpdateWithMac(Check):
-    """DG-GEN-03, DG-W20-11: the issuer corrects a card at the kiosk; the change must take, and be there after reset."""
+    """DG-GEN-03, DG-CXC-08: the issuer corrects a card at the kiosk; the change must take, and be there after reset."""
 
     id = "card.sm.update"
     title = Label("带 MAC 的写记录生效并保持", "an update with the right MAC takes and stays")
-    clauses = ("DG-GEN-03", "DG-W20-11")
+    clauses = ("DG-GEN-03", "DG-CXC-08", "DG-W20-11")
     device_class = "card"
     needs = ("card.test_keys",)
     control = "before"
     damage: ClassVar[Mapping[str, int]] = {"card_writes": 2}
-    kills = ()
+    kills = ("card.update-lost", "card.update-refused", "card.update-volatile")
     source = "spec/cards.md 1.4, 1.6"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -120,7 +120,7 @@ class UpdateWrongMac(_UpdateRefused):
     id = "card.sm.wrong_mac"
     title = Label("MAC 错误的写记录被拒绝", "an update with a wrong MAC is refused")
     clauses = ("DG-GEN-03",)
-    kills = ()
+    kills = ("card.mac-ignored", "card.update-mac-ignored")
 
     async def try_update(self, t: CardTester, session: Session, record: bytes) -> None:
         keys = await session.keys()
@@ -135,7 +135,7 @@ class UpdateWithoutMac(_UpdateRefused):
     id = "card.sm.absent_mac"
     title = Label("不带 MAC 的写记录被拒绝", "an update without a MAC is refused")
     clauses = ("DG-GEN-03",)
-    kills = ()
+    kills = ("card.plain-update", "card.update-without-mac")
 
     async def try_update(self, t: CardTester, session: Session, record: bytes) -> None:
         keys = await session.keys()
@@ -151,7 +151,7 @@ class UpdateWithoutRight(_UpdateRefused):
     id = "card.sm.update_without_right"
     title = Label("未认证更新密钥的写记录被拒绝", "an update without the update key is refused")
     clauses = ("DG-GEN-03",)
-    kills = ()
+    kills = ("card.update-without-right",)
 
     async def try_update(self, t: CardTester, session: Session, record: bytes) -> None:
         keys = await session.keys()
@@ -172,7 +172,7 @@ class PinUnblock(Check):
     needs = ("card.test_keys", "card.pin")
     control = "right"
     damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1, "card_writes": 1}
-    kills = ()
+    kills = ("card.sm4-left-word", "card.unblock-nothing")
     source = "spec/cards.md 1.6 (UNBLOCK)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -212,7 +212,7 @@ class PinUnblockRefused(Check):
     needs = ("card.test_keys", "card.pin")
     control = "right"
     damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1}
-    kills = ()
+    kills = ("card.unblock-any-mac", "card.unblock-without-puk")
     source = "spec/cards.md 1.6; open-readings.md, wrong MAC in unblock"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -252,7 +252,7 @@ class PinReload(Check):
     needs = ("card.test_keys", "card.pin")
     control = "restored"
     damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1, "card_writes": 2}
-    kills = ()
+    kills = ("card.pin-change-nothing", "card.reload-any-mac", "card.reload-nothing")
     source = "spec/cards.md 1.6 (RELOAD PIN)"
 
     async def stimulus(self, t: CardTester) -> None:

@@ -42,7 +42,7 @@ class SelectEnvironment(Check):
     title = Label("按名称选择社会保障系统环境", "select the social security environment by name")
     clauses = ("DG-W20-11", "LL-A1-18", "DG-GEN-03")
     device_class = "card"
-    kills = ()
+    kills = ("card.61xx-missing", "card.fci-flat", "card.fci-no-directory", "card.response-short", "card.ssse-name")
     source = "spec/cards.md 1.2"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -80,7 +80,7 @@ class SelectFciAlgorithm(Check):
     clauses = ("DG-W20-11", "DG-SVC-PAY-05")
     device_class = "card"
     control = "start"
-    kills = ()
+    kills = ("card.fci-wrong-algorithm",)
     source = "spec/cards.md 1.2; open-readings.md, algorithm in the FCI of 3.0"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -117,7 +117,7 @@ class SelectMasterFile(Check):
     clauses = ("DG-W20-11", "LL-A1-18")
     device_class = "card"
     control = "start"
-    kills = ()
+    kills = ("card.no-master-file",)
     source = "spec/cards.md 1.2"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -177,7 +177,7 @@ class SelectApplicationByFid(_SelectApplications):
     id = "card.select.df_by_fid"
     title = Label("按文件标识选择各应用", "select the applications by file identifier")
     clauses = ("DG-W20-11",)
-    kills = ()
+    kills = ("card.df-name",)
 
     @staticmethod
     def command(fid: int, aid: str) -> bytes:
@@ -190,7 +190,7 @@ class SelectApplicationByAid(_SelectApplications):
     id = "card.select.df_by_aid"
     title = Label("按 AID 选择各应用", "select the applications by AID")
     clauses = ("DG-W20-11",)
-    kills = ()
+    kills = ("card.df-name", "card.no-aid")
 
     @staticmethod
     def command(fid: int, aid: str) -> bytes:
@@ -205,7 +205,7 @@ class SelectElementaryFile(Check):
     clauses = ("DG-W20-11", "LL-A1-18")
     device_class = "card"
     control = "start"
-    kills = ()
+    kills = ("card.no-ef-by-p1-02",)
     source = "spec/cards.md 1.2 (select EF)"
 
     FORMS: ClassVar[Mapping[Any, Any]] = {"p1_02": "00A4020002EF05", "p1_00": "00A4000002EF05"}
@@ -240,7 +240,7 @@ class SelectUnknown(Check):
     clauses = ("DG-W20-11",)
     device_class = "card"
     control = "start"
-    kills = ()
+    kills = ("card.no-ef-by-p1-02", "card.unknown-file-9000")
     source = "spec/cards.md 1.2 (SW of SELECT)"
 
     CASES: ClassVar[Mapping[Any, Any]] = {
@@ -275,7 +275,7 @@ class SelectWrongP1P2(Check):
     clauses = ("DG-W20-11",)
     device_class = "card"
     control = "start"
-    kills = ()
+    kills = ("card.select-any-p1p2",)
     source = "spec/cards.md 1.2, 1.8"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -300,7 +300,7 @@ class SelectForgetsFile(Check):
     clauses = ("DG-W20-11",)
     device_class = "card"
     control = "before"
-    kills = ()
+    kills = ("card.ef-kept-on-select",)
     source = "spec/cards.md 1.2, 1.3, 1.8 (6986)"
 
     async def stimulus(self, t: CardTester) -> None:

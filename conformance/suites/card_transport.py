@@ -39,7 +39,7 @@ class GetResponseOnce(Check):
     clauses = ("DG-WXC-19", "DG-W20-11")
     device_class = "card"
     control = "twice"
-    kills = ()
+    kills = ("card.response-repeats",)
     source = "spec/cards.md 1.2, 1.10"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -86,7 +86,7 @@ class GetResponseStale(Check):
     clauses = ("DG-WXC-19", "DG-W20-11")
     device_class = "card"
     control = "between"
-    kills = ()
+    kills = ("card.response-stale",)
     source = "spec/cards.md 1.2; ISO/IEC 7816-4 GET RESPONSE"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -121,7 +121,7 @@ class UnknownInstruction(Check):
     clauses = ("DG-W20-11", "DG-WXC-19")
     device_class = "card"
     control = "after"
-    kills = ()
+    kills = ("card.half-status-word", "card.unknown-ins-9000")
     source = "spec/cards.md 1.8 (6D00)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -146,7 +146,7 @@ class UnknownClass(Check):
     clauses = ("DG-W20-11", "DG-WXC-19")
     device_class = "card"
     control = "after"
-    kills = ()
+    kills = ("card.any-class",)
     source = "spec/cards.md 1.8 (6E00)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -171,7 +171,7 @@ class WrongParameters(Check):
     clauses = ("DG-W20-11",)
     device_class = "card"
     control = "after"
-    kills = ()
+    kills = ("card.any-parameters", "card.challenge-any-length")
     source = "spec/cards.md 1.8 (6A86)"
 
     CASES: ClassVar[Mapping[Any, Any]] = {
@@ -201,7 +201,7 @@ class WrongLength(Check):
     clauses = ("DG-W20-11",)
     device_class = "card"
     control = "after"
-    kills = ()
+    kills = ("card.any-length",)
     source = "spec/cards.md 1.6, 1.8 (6700)"
 
     CASES: ClassVar[Mapping[Any, Any]] = {"internal": "008800000701020304050607", "external": "008200040411121314"}
@@ -232,7 +232,7 @@ class AlwaysStatusWord(Check):
     clauses = ("DG-WXC-19", "DG-W20-11")
     device_class = "card"
     control = "after"
-    kills = ()
+    kills = ("card.half-status-word",)
     source = "spec/cards.md 4.1, ISO/IEC 7816-3 12.2.1"
 
     async def stimulus(self, t: CardTester) -> None:

@@ -12,16 +12,16 @@ Pure: no input or output, time is an argument. Three promises hold in every path
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 
-from protocols.driver.social_security import CardHolder, CardIdentity
+from protocols.driver.social_security import CardIdentity
 from protocols.wire.card_reader import Media
+from reference_impl.kiosk.state import ABOUT_A_CARD, AT_MOUTH, WAITING, Phase, Policy, State
 from reference_impl.kiosk.words import (
     Authenticate,
     Authenticated,
-    Captured,
     CaptureCard,
+    Captured,
     CloseEntry,
     Confirmed,
     CountTries,
@@ -45,8 +45,8 @@ from reference_impl.kiosk.words import (
     ReaderReady,
     ReadHolder,
     Recover,
-    Returned,
     ReturnCard,
+    Returned,
     Seen,
     Stop,
     Tick,
@@ -55,83 +55,7 @@ from reference_impl.kiosk.words import (
     Work,
 )
 
-__all__ = ["WAITING", "Flow", "Phase", "Policy", "State", "Step"]
-
-
-class Phase(StrEnum):
-    """Where a kiosk is. In a phase of :data:`WAITING` it waits for somebody; in any other one work is under way."""
-
-    START = "start"
-    OPEN = "open"
-    IDLE = "idle"
-    READ = "read"
-    AUTHENTICATE = "authenticate"
-    COUNT = "count"
-    CONFIRM = "confirm"
-    PIN = "pin"
-    VERIFY = "verify"
-    READ_HOLDER = "read_holder"
-    HOLDER = "holder"
-    RETURN = "return"
-    TAKE = "take"
-    CAPTURE = "capture"
-    FAULT = "fault"
-    CLOSE = "close"
-    STOPPED = "stopped"
-
-
-WAITING = frozenset({Phase.IDLE, Phase.CONFIRM, Phase.PIN, Phase.HOLDER, Phase.TAKE, Phase.FAULT})
-"""Phases in which people, time, or a look at the reader decide what comes next."""
-
-ABOUT_A_CARD = frozenset({Phase.READ, Phase.AUTHENTICATE, Phase.COUNT, Phase.VERIFY, Phase.READ_HOLDER})
-"""Works on a card: whatever they fail with, the card goes back."""
-
-AT_MOUTH = frozenset({Media.GATE, Media.LONG, Media.SHORT})
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Limits in seconds and what this kiosk has. ``motorised`` false: a reader in which the hand moves the card."""
-
-    pin_s: float = 60.0
-    confirm_s: float = 30.0
-    holder_s: float = 60.0
-    take_s: float = 30.0
-    stop_take_s: float = 10.0
-    fault_s: float = 5.0
-    gate_s: float = 2.0
-    return_tries: int = 3
-    silent_looks: int = 3
-    psam: bool = True
-    motorised: bool = True
-    once: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Everything the kiosk knows now. ``deadline`` is when :class:`Tick` is due; None: no limit.
-
-    ``tries_left`` None: the card did not tell. ``confirmed``: the citizen agreed to use a try that may be the last.
-    ``stuck``: a card may be inside that could not be returned. ``served`` counts cards since the start.
-    """
-
-    phase: Phase = Phase.START
-    deadline: float | None = None
-    identity: CardIdentity | None = field(default=None, repr=False)
-    holder: CardHolder | None = field(default=None, repr=False)
-    tries_left: int | None = None
-    confirmed: bool = False
-    pin_wrong: bool = False
-    pin_malformed: bool = False
-    problem: Problem | None = None
-    detail: str = ""
-    attempts: int = 0
-    silent: int = 0
-    gate_since: float | None = None
-    reminded: bool = False
-    stuck: bool = False
-    stopping: bool = False
-    served: int = 0
+__all__ = ["Flow", "Step"]
 
 
 Step = tuple[State, Work | None]
@@ -230,7 +154,8 @@ class Flow:
     # The card.
 
     def _read(self, state: State) -> Step:
-        return replace(state, phase=Phase.READ, deadline=None, gate_since=None, problem=None, detail=""), ReadCard()
+        served = state.served + 1
+        return State(phase=Phase.READ, stopping=state.stopping, served=served), ReadCard()
 
     def _card_work(self, state: State, event: Event, now: float) -> Step:
         """A result of a work on the card. One that belongs to another phase means nothing."""
@@ -331,7 +256,7 @@ class Flow:
 
     def _returned(self, state: State, event: Event, now: float) -> Step:
         if isinstance(event, Returned) and event.media is Media.NONE:
-            return self._card_is_gone(replace(state, served=state.served + 1))
+            return self._card_is_gone(state)
         if isinstance(event, Returned) and event.media in AT_MOUTH:
             limit_s = self.policy.stop_take_s if state.stopping else self.policy.take_s
             return replace(state, phase=Phase.TAKE, deadline=now + limit_s, stuck=False, silent=0), None
@@ -350,7 +275,7 @@ class Flow:
         if isinstance(event, Seen):
             state = replace(state, silent=0)
             if event.media is Media.NONE:
-                return self._card_is_gone(replace(state, served=state.served + 1))
+                return self._card_is_gone(state)
             if event.media.in_reader or event.media is Media.REAR:
                 return self._give_back(state, state.problem)
             return state, None
@@ -362,7 +287,7 @@ class Flow:
 
     def _captured(self, state: State, event: Event, now: float) -> Step:
         if isinstance(event, Captured):
-            return self._card_is_gone(replace(state, served=state.served + 1))
+            return self._card_is_gone(state)
         if isinstance(event, Failed):
             # A full bin: the card stays where its owner can still take it.
             return replace(state, phase=Phase.TAKE, reminded=True, deadline=now + self.policy.take_s, silent=0), None

@@ -52,7 +52,7 @@ class CardCommands(Chip):
         self.tree, self.security, self.readings = tree, security, readings
         self.df: DedicatedFile = tree.master
         self.ef: ElementaryFile | None = None
-        self.record = 0
+        self.record = self.pointed = 0
 
     def forget(self) -> None:
         super().forget()
@@ -61,9 +61,16 @@ class CardCommands(Chip):
         self.security.drop()
 
     def execute(self, apdu: Apdu) -> bytes:
+        self.pointed = 0
         if self.memory.read("card/blocked"):
             raise StatusError(0x6A81)
         return super().execute(apdu)
+
+    def deliver(self, data: bytes, apdu: Apdu) -> bytes:
+        answer = super().deliver(data, apdu)
+        # Only a record that was given moves the pointer: after 6Cxx the host asks for the same one again.
+        self.record, self.pointed = self.pointed or self.record, 0
+        return answer
 
     # Selection.
 
@@ -140,9 +147,8 @@ class CardCommands(Chip):
         records = self.readable(sfi, transparent=False).records(self.memory)
         if mode in (FROM_NUMBER, TO_NUMBER):
             return self.join_records(records, apdu, mode)
-        number = self.find_record(records, apdu.p1, mode)
-        self.record = number
-        return records[number - 1]
+        self.pointed = self.find_record(records, apdu.p1, mode)
+        return records[self.pointed - 1]
 
     def find_record(self, records: list[bytes], p1: int, mode: int) -> int:
         """Number of the record that P1 and the mode name. Raises 6A83."""

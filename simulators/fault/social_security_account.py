@@ -42,13 +42,6 @@ class Overdraw(Account):
         return
 
 
-class LeavesOneFen(Account):
-    """The last fen cannot be spent."""
-
-    def check_funds(self, amount: int) -> None:
-        super().check_funds(amount + 1)
-
-
 class WriteThrough(Memory):
     """No journal: each write is permanent at once."""
 
@@ -170,7 +163,6 @@ MUTANTS = (
     card_mutant("debit-free", "消费不扣款", "a purchase takes nothing", "1.7", account=DebitFree),
     card_mutant("debit-twice", "消费扣两次", "a purchase takes twice", "1.7", account=DebitTwice),
     card_mutant("overdraw", "允许透支", "the account may go below zero", "1.7", account=Overdraw),
-    card_mutant("last-fen", "最后一分不能用", "the last fen cannot be spent", "1.7", account=LeavesOneFen),
     card_mutant("torn-write-through", "断电后只写一部分", "no journal: torn writes stay", "1.7", memory=WriteThrough),
     card_mutant(
         "torn-log-first", "明细先于扣款写入", "the log is kept before the money", "1.7", account=LogOutsideJournal

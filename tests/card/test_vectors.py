@@ -9,7 +9,7 @@ import pytest
 
 from simulators.card.crypto import CipherSuite, cipher_suite
 from simulators.card.psam import build_psam
-from simulators.card.social_security import build_card
+from simulators.card.social_security import SocialSecurityCard, build_card
 
 from .helpers_card import SELECT_SSSE, ask, send
 
@@ -157,11 +157,11 @@ EF06 = {
 }
 
 
-def authenticate_rksss(card: object, algorithm: str) -> str:
+def authenticate_rksss(card: SocialSecurityCard, algorithm: str) -> str:
     """EXTERNAL AUTHENTICATE with RKSSSE under the challenge of the vector."""
-    card.force_random([bytes.fromhex("0102030405060708")])  # type: ignore[attr-defined]
-    assert send(card, "0084000008") == "01020304050607089000"  # type: ignore[arg-type]
-    return send(card, "0082000A10" + AUTHENTICATION[algorithm] + "1112131415161718")  # type: ignore[arg-type]
+    card.force_random([bytes.fromhex("0102030405060708")])
+    assert send(card, "0084000008") == "01020304050607089000"
+    return send(card, "0082000A10" + AUTHENTICATION[algorithm] + "1112131415161718")
 
 
 def test_records_of_the_project_card(algorithm: str) -> None:
@@ -221,16 +221,16 @@ def test_internal_authenticate(algorithm: str) -> None:
     assert send(card, "00C0000008") == AUTHENTICATION[algorithm] + "9000"
 
 
-def with_challenge(algorithm: str) -> object:
+def with_challenge(algorithm: str) -> SocialSecurityCard:
     card = build_card(algorithm=algorithm)
     card.power_on()
     ask(card, SELECT_SSSE)
     return card
 
 
-def challenge(card: object) -> None:
-    card.force_random([bytes.fromhex("2122232425262728")])  # type: ignore[attr-defined]
-    assert send(card, "0084000008") == "21222324252627289000"  # type: ignore[arg-type]
+def challenge(card: SocialSecurityCard) -> None:
+    card.force_random([bytes.fromhex("2122232425262728")])
+    assert send(card, "0084000008") == "21222324252627289000"
 
 
 def test_application_block_command(algorithm: str) -> None:
@@ -245,7 +245,7 @@ def test_pin_unblock_command(algorithm: str) -> None:
     for tries in ("63C5", "63C4", "63C3", "63C2", "63C1", "63C0", "6983"):
         assert send(card, "0020000003111111") == tries
     assert send(card, "0020000003123456") == "6983"
-    card.force_random([bytes.fromhex("0102030405060708")])  # type: ignore[attr-defined]
+    card.force_random([bytes.fromhex("0102030405060708")])
     send(card, "0084000008")
     assert send(card, "0082000610" + AUTHENTICATION[algorithm] + "1112131415161718") == "9000"
     challenge(card)
@@ -262,7 +262,7 @@ def test_pin_reload_command(algorithm: str) -> None:
     assert send(card, "0020000003123456") == "9000"
 
 
-def in_df04(algorithm: str) -> object:
+def in_df04(algorithm: str) -> SocialSecurityCard:
     card = build_card(algorithm=algorithm)
     card.power_on()
     ask(card, SELECT_SSSE)

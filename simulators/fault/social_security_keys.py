@@ -1,11 +1,11 @@
-"""Social security cards whose challenges, keys, PIN or secure messaging are wrong."""
+"""Social security cards whose challenges, keys or secure messaging are wrong."""
 
 from __future__ import annotations
 
 from simulators.card.chip import Apdu, StatusError
 from simulators.card.crypto import Sm4Suite
 from simulators.card.files import FREE, PIN_RIGHT, ElementaryFile, Rule
-from simulators.card.security import PIN_TRIES, Security
+from simulators.card.security import Security
 from simulators.card.social_security import SocialSecurityCard
 from simulators.fault.social_security_mutant import card_mutant
 
@@ -112,10 +112,15 @@ class MissingKeyFound(Security):
 
 
 class RightsOverReset(Security):
+    """What was proved before a reset is still proved after it."""
+
     def drop(self) -> None:
-        kept = set(self.rights)
-        super().drop()
-        self.rights |= {right for right in kept if right != PIN_RIGHT}
+        self.challenge = b""
+
+    def entered(self, df: str) -> None:
+        kept = self.rights - {PIN_RIGHT} if self.df == "MF" else set[str]()
+        super().entered(df)
+        self.rights |= kept
 
 
 class RightsOverWarmReset(Card):
@@ -124,14 +129,6 @@ class RightsOverWarmReset(Card):
         atr = super().reset()
         self.security.rights |= kept
         return atr
-
-
-class RightsForAll(Security):
-    """Any right opens everything."""
-
-    def demand(self, rule: Rule) -> None:
-        if not self.rights:
-            super().demand(rule)
 
 
 class RightsLeakIntoDf(Security):
@@ -228,84 +225,6 @@ class UnblockAnyMac(Card):
         return b""
 
 
-class WrongPinOk(Security):
-    def verify_pin(self, pin: bytes) -> None:
-        self.pin_accepted()
-
-
-class WrongPinOpens(Security):
-    def verify_pin(self, pin: bytes) -> None:
-        try:
-            super().verify_pin(pin)
-        finally:
-            self.rights.add(PIN_RIGHT)
-
-
-class RightPinRefused(Security):
-    def verify_pin(self, pin: bytes) -> None:
-        super().verify_pin(pin[::-1])
-
-
-class PinCounterStands(Security):
-    def spend_try(self, left: int) -> None:
-        return
-
-
-class PinCounterNotReset(Security):
-    def pin_accepted(self) -> None:
-        self.rights.add(PIN_RIGHT)
-
-
-class PinCounterOnReset(Security):
-    def drop(self) -> None:
-        super().drop()
-        self.memory.personalise({"pin/tries": PIN_TRIES.to_bytes(4, "big")})
-
-
-class PinCounterVolatile(Security):
-    """The query always tells the full number of tries."""
-
-    def query_pin(self) -> int:
-        return 0x63C0 | PIN_TRIES
-
-
-class LockedPinVerifies(Security):
-    def verify_pin(self, pin: bytes) -> None:
-        if self.pin_tries() == 0 and pin == self.memory.read("pin/value"):
-            self.pin_accepted()
-        else:
-            super().verify_pin(pin)
-
-
-class ChangeAnyOld(Security):
-    def check_old_pin(self, old: bytes) -> None:
-        return
-
-
-class ChangeNothing(Security):
-    def set_pin(self, pin: bytes) -> None:
-        self.restore_tries()
-
-
-class ChangeShort(Security):
-    def change_pin(self, data: bytes) -> None:
-        old, _, new = data.partition(b"\xff")
-        self.check_old_pin(old)
-        self.set_pin(new)
-
-
-class PinNotNeeded(Card):
-    def demand_read(self, ef: ElementaryFile) -> None:
-        self.security.demand(FREE if ef.cell == "DF04/EF05" else ef.read)
-
-
-class PinOverReset(Security):
-    def drop(self) -> None:
-        kept = self.rights & {PIN_RIGHT}
-        super().drop()
-        self.rights |= kept
-
-
 _NEW, _FROM_2 = ("3.0",), ("2.0", "3.0")
 _LAST_TRY = "the last try is never taken (damage budget), so a lock is never reached"
 
@@ -345,7 +264,6 @@ _KEYS = (
         _FROM_2,
         card=RightsOverWarmReset,
     ),
-    card_mutant("rights-for-all", "任一权限打开全部文件", "any right opens all", "1.6", security=RightsForAll),
     card_mutant(
         "rights-leak", "SSSE 权限可用于应用", "SSSE's right opens a DF", "1.6", _NEW, security=RightsLeakIntoDf
     ),
@@ -364,32 +282,4 @@ _MESSAGING = (
     card_mutant("reload-any-mac", "重装不检查 MAC", "reload with any MAC", "1.6", card=ReloadAnyMac),
     card_mutant("reload-nothing", "重装不改变密码", "reload changes nothing", "1.6", card=ReloadNothing),
 )
-_PIN = (
-    card_mutant("pin-wrong-9000", "错误密码返回 9000", "9000 for a wrong PIN", "1.6", security=WrongPinOk),
-    card_mutant(
-        "pin-wrong-opens", "错误密码也打开文件", "a wrong PIN opens files", "1.6", _FROM_2, security=WrongPinOpens
-    ),
-    card_mutant("pin-right-refused", "正确密码被拒绝", "the right PIN refused", "1.6", security=RightPinRefused),
-    card_mutant("pin-counter-stands", "密码错误不计数", "wrong PINs not counted", "1.6", security=PinCounterStands),
-    card_mutant("pin-counter-kept", "密码正确不恢复次数", "tries not refilled", "1.6", security=PinCounterNotReset),
-    card_mutant("pin-counter-on-reset", "复位即恢复次数", "reset refills the tries", "1.6", security=PinCounterOnReset),
-    card_mutant("pin-query-wrong", "查询次数总是满", "the query always tells full", "1.6", security=PinCounterVolatile),
-    card_mutant(
-        "pin-locked-verifies",
-        "锁定后仍可验证",
-        "a locked PIN verifies",
-        "1.6",
-        (),
-        _LAST_TRY,
-        security=LockedPinVerifies,
-    ),
-    card_mutant("pin-change-any-old", "旧密码错误也可修改", "change with any old PIN", "1.6", security=ChangeAnyOld),
-    card_mutant("pin-change-nothing", "修改密码无效", "change does nothing", "1.6", security=ChangeNothing),
-    card_mutant("pin-short", "接受三位密码", "PIN of three digits", "1.6", security=ChangeShort),
-    card_mutant("pin-not-needed", "医疗数据不要求密码", "medical data without PIN", "1.5", _FROM_2, card=PinNotNeeded),
-    card_mutant(
-        "pin-over-reset", "复位后密码仍有效", "a verified PIN survives reset", "1.6", _FROM_2, security=PinOverReset
-    ),
-)
-
-MUTANTS = (*_CHALLENGES, *_KEYS, *_MESSAGING, *_PIN)
+MUTANTS = (*_CHALLENGES, *_KEYS, *_MESSAGING)

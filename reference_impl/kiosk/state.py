@@ -1,0 +1,88 @@
+"""Where a kiosk is, what it knows, and the limits that it keeps: the values between two steps of the flow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from protocols.driver.social_security import CardHolder, CardIdentity
+from protocols.wire.card_reader import Media
+from reference_impl.kiosk.words import Problem
+
+__all__ = ["ABOUT_A_CARD", "AT_MOUTH", "WAITING", "Phase", "Policy", "State"]
+
+
+class Phase(StrEnum):
+    """Where a kiosk is. In a phase of :data:`WAITING` it waits for somebody; in any other one work is under way."""
+
+    START = "start"
+    OPEN = "open"
+    IDLE = "idle"
+    READ = "read"
+    AUTHENTICATE = "authenticate"
+    COUNT = "count"
+    CONFIRM = "confirm"
+    PIN = "pin"
+    VERIFY = "verify"
+    READ_HOLDER = "read_holder"
+    HOLDER = "holder"
+    RETURN = "return"
+    TAKE = "take"
+    CAPTURE = "capture"
+    FAULT = "fault"
+    CLOSE = "close"
+    STOPPED = "stopped"
+
+
+WAITING = frozenset({Phase.IDLE, Phase.CONFIRM, Phase.PIN, Phase.HOLDER, Phase.TAKE, Phase.FAULT})
+"""Phases in which people, time, or a look at the reader decide what comes next."""
+
+ABOUT_A_CARD = frozenset({Phase.READ, Phase.AUTHENTICATE, Phase.COUNT, Phase.VERIFY, Phase.READ_HOLDER})
+"""Works on a card: whatever they fail with, the card goes back."""
+
+AT_MOUTH = frozenset({Media.GATE, Media.LONG, Media.SHORT})
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Limits in seconds and what this kiosk has. ``motorised`` false: a reader in which the hand moves the card."""
+
+    pin_s: float = 60.0
+    confirm_s: float = 30.0
+    holder_s: float = 60.0
+    take_s: float = 30.0
+    stop_take_s: float = 10.0
+    fault_s: float = 5.0
+    gate_s: float = 2.0
+    return_tries: int = 3
+    silent_looks: int = 3
+    psam: bool = True
+    motorised: bool = True
+    once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything the kiosk knows now. ``deadline`` is when :class:`Tick` is due; None: no limit.
+
+    ``tries_left`` None: the card did not tell. ``confirmed``: the citizen agreed to use a try that may be the last.
+    ``stuck``: a card may be inside that could not be returned. ``served`` counts cards since the start.
+    """
+
+    phase: Phase = Phase.START
+    deadline: float | None = None
+    identity: CardIdentity | None = field(default=None, repr=False)
+    holder: CardHolder | None = field(default=None, repr=False)
+    tries_left: int | None = None
+    confirmed: bool = False
+    pin_wrong: bool = False
+    pin_malformed: bool = False
+    problem: Problem | None = None
+    detail: str = ""
+    attempts: int = 0
+    silent: int = 0
+    gate_since: float | None = None
+    reminded: bool = False
+    stuck: bool = False
+    stopping: bool = False
+    served: int = 0

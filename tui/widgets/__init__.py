@@ -1,0 +1,1 @@
+"""Parts of the screens. All of them draw in ASCII."""
