@@ -15,6 +15,7 @@ from conformance.roles.card_reader import ReaderTester
 from conformance.roles.card_reader_view import card_reader_dialect
 from protocols.clock import LoopClock, run_virtual
 from protocols.record import History
+from scenarios.profiles import device_class_profile
 from scenarios.simulated import CARD_ACTIONS, SimulatedCardSlot, SimulatedReaderSlot, reader_actions
 
 __all__ = ["card_facts", "reader_facts", "run_card_check", "run_reader_check"]
@@ -53,7 +54,12 @@ def run_reader_check(
     seed: int = 1,
     **options: Any,
 ) -> tuple[Outcome, History]:
-    """Run *check* on a reader that *make* builds (the reference when None); *options* go to *make*."""
+    """Run *check* on a reader that *make* builds (the reference when None); *options* go to *make*.
+
+    What the reference declares of the open readings is declared here too, unless *options* change them.
+    """
+    changed = {"readings", "options"} & set(options)
+    declared = {} if changed else device_class_profile("card_reader").defaults()
 
     async def main() -> tuple[Outcome, History]:
         clock = LoopClock()
@@ -66,7 +72,7 @@ def run_reader_check(
             hand=slot.hand,
             history=history,
             clock=clock,
-            facts=reader_facts(dialect),
+            facts=reader_facts(dialect, declared),
         )
         try:
             await tester.open()

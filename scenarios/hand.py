@@ -62,10 +62,10 @@ class Hand(Protocol):
 class SimulatorHand:
     """The hand of a simulated device: *apply* does the action at once, or raises ValueError for an unknown one."""
 
-    patience_s = 5.0
-
-    def __init__(self, apply: Callable[[str], Awaitable[None]], actions: Iterable[str]) -> None:
-        self._apply = apply
+    def __init__(
+        self, apply: Callable[[str], Awaitable[None]], actions: Iterable[str], patience_s: float = 5.0
+    ) -> None:
+        self._apply, self.patience_s = apply, patience_s
         self.actions = frozenset(actions)
 
     async def act(self, action: str, prompt: str) -> str:

@@ -148,7 +148,7 @@ class LiveBench:
         async def apply(action: str) -> None:
             apply_to_reader(action, host.apply, seed)
 
-        hand: Hand = SimulatorHand(apply, reader_actions())
+        hand: Hand = SimulatorHand(apply, reader_actions(), _patience_s(slot))
         if slot.hand.by == "person":
             hand = await self._hand(name, slot)
         return LiveReader(name, slot, hand, open_line, url, device)
@@ -249,6 +249,11 @@ async def _card_appears(reader: str, socket: str, clock: Clock) -> None:
         await wait_card(reader, True, clock, socket=socket)
     except LinkError:
         return
+
+
+def _patience_s(slot: Slot) -> float:
+    """How long an action may take to show: brisk devices move within 30 ms, the others like real ones."""
+    return 0.8 if slot.timing == "brisk" else 5.0
 
 
 async def _nobody(action: str) -> None:

@@ -167,12 +167,11 @@ def _spread(seqs: Sequence[int]) -> Iterator[int]:
 
 
 def _choose(mine: Sequence[Record], cited: frozenset[int], frames: int) -> list[Record]:
-    """Cited records, then what lies just around them, then what carries bytes, in order of time."""
+    """Cited records, then the ones nearest to them, in order of time."""
 
     def rank(record: Record) -> tuple[int, int]:
-        near = min((abs(record.seq - each) for each in cited), default=99)
-        bytes_first = 0 if record.data else 1
-        return (0 if near == 0 else 1 if near <= 2 else 2 + bytes_first, record.seq)
+        near = min((abs(record.seq - each) for each in cited), default=0)
+        return near, record.seq
 
     return sorted(sorted(mine, key=rank)[:frames], key=lambda each: each.seq)
 

@@ -46,6 +46,10 @@ CHECKS_OF_VERDICT = (
 WAIVED = Label("不通过（已豁免）", "fail (waived)")
 PARTIAL = Label("部分通过", "pass in part")
 HEX_SHOWN = 96
+QUIET = (Verdict.PASS, Verdict.NOT_TESTED, Verdict.NOT_APPLICABLE)
+
+CheckEvidence = tuple[Evidence, list[Evidence]]
+"""The first line of a check's evidence, and all of it."""
 
 
 def verdict_class(verdict: Verdict, waived: bool = False) -> str:
@@ -78,6 +82,14 @@ class Depth:
     why: Explanation
     remedy: Label
     frames_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class PicsTable:
+    """Items declared for several slots: a row an item, a column a slot."""
+
+    slots: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 class Report:
@@ -120,12 +132,17 @@ class Report:
         return clause_matrix(self.result, checks=self.catalogue.checks, clauses=self.catalogue.clauses)
 
     @staticmethod
-    def by_check(row: MatrixRow) -> list[tuple[Evidence, list[Evidence]]]:
-        """The evidence of a clause, the targets of each check together, under the check's first line."""
+    def by_check(row: MatrixRow) -> tuple[list[CheckEvidence], list[CheckEvidence]]:
+        """The evidence of a clause, the targets of each check together: those with bad news, and the others."""
         found: dict[str, list[Evidence]] = {}
         for each in row.evidence:
             found.setdefault(each.check_id, []).append(each)
-        return [(members[0], members) for members in found.values()]
+        bad: list[CheckEvidence] = []
+        good: list[CheckEvidence] = []
+        for members in found.values():
+            quiet = all(each.verdict in QUIET for each in members)
+            (good if quiet else bad).append((members[0], members))
+        return bad, good
 
     @staticmethod
     def methods(row: MatrixRow) -> Label:
@@ -198,9 +215,24 @@ class Report:
         limit = HEX_SHOWN * 3
         return hexed if len(hexed) <= limit else f"{hexed[:limit]} …（共 {(len(hexed) + 1) // 3} 字节 bytes）"
 
-    @staticmethod
-    def flat(value: Any) -> list[tuple[str, str]]:
-        return list(flatten(value))
+    @cached_property
+    def pics_tables(self) -> tuple[PicsTable, ...]:
+        """One table for all slots that declare the same items."""
+        found: dict[tuple[str, ...], list[str]] = {}
+        for slot, items in self.result.pics.items():
+            found.setdefault(tuple(items) if isinstance(items, Mapping) else (), []).append(slot)
+        return tuple(
+            PicsTable(
+                tuple(slots),
+                tuple((item, tuple(show_value(self.result.pics[slot][item]) for slot in slots)) for item in items),
+            )
+            for items, slots in found.items()
+        )
+
+    @property
+    def pixit_rows(self) -> tuple[tuple[str, str], ...]:
+        """Path and value of each parameter that is set."""
+        return tuple(flatten(self.result.pixit))
 
     @property
     def laboratory(self) -> tuple[tuple[str, Label, str], ...]:
@@ -210,16 +242,21 @@ class Report:
 
 
 def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Nested declarations as rows of path and value."""
-    if isinstance(value, Mapping) and value:
+    """Nested declarations as rows of path and value; empty parts give no row."""
+    if isinstance(value, Mapping):
         for key in sorted(value):
             yield from flatten(value[key], f"{path} › {key}" if path else str(key))
-    elif value is True or value is False:
-        yield path, "是 true" if value else "否 false"
-    elif isinstance(value, list | tuple):
-        yield path, ", ".join(map(str, value)) or "–"
     else:
-        yield path, "–" if value in (None, {}, "") else str(value)
+        yield path, show_value(value)
+
+
+def show_value(value: Any) -> str:
+    """A declared value as people read it."""
+    if value is True or value is False:
+        return "是 yes" if value else "否 no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "–"
+    return "–" if value in (None, "") else str(value)
 
 
 LABORATORY_FIELDS: tuple[tuple[str, str, Label], ...] = (

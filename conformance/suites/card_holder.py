@@ -91,7 +91,7 @@ class Ef06NeedsRk(Check):
     device_class = "card"
     variants = ("3.0",)
     control = "control"
-    kills = ("card.ef06-free-on-3.0",)
+    kills = ("card.ef06-free-on-3.0", "card.missing-sfi-ef05")
     source = "spec/cards.md 1.4"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -151,7 +151,7 @@ class BiometricsNeedRk(Check):
     device_class = "card"
     variants = ("2.0", "3.0")
     control = "control"
-    kills = ("card.biometrics-free",)
+    kills = ("card.biometrics-free", "card.missing-sfi-ef05")
     source = "spec/cards.md 1.4 (EF07, EF08)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -240,7 +240,7 @@ class PinIsNoKey(Check):
     variants = ("3.0",)
     needs = ("card.pin",)
     control = "verify"
-    kills = ("card.biometrics-free", "card.ef06-free-on-3.0")
+    kills = ("card.biometrics-free",)
     source = "spec/cards.md 1.4, 1.6"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -271,7 +271,7 @@ class SecurityLostOnReset(Check):
     variants = ("3.0",)
     needs = ("card.test_keys",)
     control = "before"
-    kills = ("card.ef06-free-on-3.0",)
+    kills = ("card.rights-over-reset",)
     source = "spec/cards.md 1.6 (EXTERNAL AUTH)"
 
     async def stimulus(self, t: CardTester) -> None:

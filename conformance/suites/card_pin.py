@@ -329,7 +329,7 @@ class PinLostOnReset(Check):
     needs = ("card.pin",)
     variants = ("2.0", "3.0")
     control = "before"
-    kills = ("card.pin-over-reset", "card.rights-over-warm-reset")
+    kills = ("card.pin-over-reset", "card.rights-over-reset", "card.rights-over-warm-reset")
     source = "spec/cards.md 1.5, 1.6"
 
     async def stimulus(self, t: CardTester) -> None:

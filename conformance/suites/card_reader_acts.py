@@ -46,6 +46,7 @@ INTAKE_S = 2.5
 """A card at the gate may still be on its way in: a motion takes about 1.5 s (spec/devices.md 10)."""
 
 POWER_RETURN_S = 15.0
+MAX_POLL_S = 0.4
 SELECT_SSSE = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")
 SELECT_EF05 = (bytes.fromhex("00A4020002EF05"), bytes.fromhex("00A4000002EF05"))
 EF05_RECORDS = ((0x01, 0x10), (0x03, 0x04), (0x07, 0x09))
@@ -70,6 +71,7 @@ async def watch(t: ReaderTester, wanted: Callable[[Reply], bool], limit_s: float
     Raises :class:`NoReply` when it is still silent at the end.
     """
     until = t.clock.now() + (t.hand.patience_s if limit_s is None else limit_s)
+    wait_s = t.POLL_S
     while True:
         try:
             reply = await t.status()
@@ -80,7 +82,8 @@ async def watch(t: ReaderTester, wanted: Callable[[Reply], bool], limit_s: float
         else:
             if wanted(reply) or t.clock.now() >= until:
                 return reply
-        await t.pause(t.POLL_S)
+        await t.pause(wait_s)
+        wait_s = min(wait_s * 1.5, MAX_POLL_S)
 
 
 async def command(t: ReaderTester, request: Request, tries: int = 3) -> Reply:

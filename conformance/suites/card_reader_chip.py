@@ -22,8 +22,9 @@ from conformance.suites.card_reader_words import (
     ReaderCheck,
     atr_flaws,
     card_seen,
+    first_talk,
+    needed_talks,
     position,
-    talks,
 )
 from protocols.driver.card_reader import ACK
 from protocols.wire.base import Frame, Label
@@ -347,7 +348,7 @@ class StatusWords(ReaderCheck):
     def judge(self, v: ReaderView) -> None:
         if not (card_seen(v) and v.succeeded(v.step("activate").only(Op.CHIP_ON), "复位", "reset")):
             return
-        good, bad = talks(v.step("select"))[0], talks(v.step("missing"))[0]
+        good, bad = first_talk(v.step("select")), first_talk(v.step("missing"))
         v.must(good.done, f"选择应用：{good.sw.hex().upper()}", f"select: {good.sw.hex().upper()}", good.exchange)
         allowed = bad.exchange.reply.ok and bad.sw[:1] in (b"\x62", b"\x69", b"\x6a", b"\x6f", b"\x93", b"\x94")
         v.must(
@@ -384,13 +385,13 @@ class Announced(ReaderCheck):
     def judge(self, v: ReaderView) -> None:
         if not (card_seen(v) and v.succeeded(v.step("activate").only(Op.CHIP_ON), "复位", "reset")):
             return
-        talk = talks(v.step("select"))[0]
+        talk = first_talk(v.step("select"))
         v.must(talk.done, f"选择应用：{talk.sw.hex().upper()}", f"select: {talk.sw.hex().upper()}", talk.exchange)
         if talk.data:
             whole = talk.data[:1] == b"\x6f" and len(talk.data) == 2 + talk.data[1]
             v.must(whole, "应用信息完整", "the application's information is whole", talk.exchange)
         for step in v.steps("swallowed"):
-            late = talks(v.step(step.name))[0]
+            late = first_talk(v.step(step.name))
             v.must(not late.data, "没有被吞掉的数据", "no data were held back", late.exchange)
 
 
@@ -417,7 +418,7 @@ class WrongLe(ReaderCheck):
     def judge(self, v: ReaderView) -> None:
         if not (card_seen(v) and v.succeeded(v.step("activate").only(Op.CHIP_ON), "复位", "reset")):
             return
-        _, _, right, wrong = talks(v.step("records"))
+        _, _, right, wrong = needed_talks(v.step("records"), 4)[:4]
         if v.must(right.done, "按正确长度读出", "read with the right length", right.exchange):
             same = wrong.done and wrong.data == right.data
             shown = wrong.sw.hex().upper()
@@ -451,7 +452,7 @@ class LongCommand(ReaderCheck):
     def judge(self, v: ReaderView) -> None:
         if not (card_seen(v) and v.succeeded(v.step("activate").only(Op.CHIP_ON), "复位", "reset")):
             return
-        long, short = talks(v.step("long"))[0], talks(v.step("short"))[0]
+        long, short = first_talk(v.step("long")), first_talk(v.step("short"))
         v.must(
             long.exchange.reply.ok and long.sw[:1] in (b"\x62", b"\x67", b"\x69", b"\x6a", b"\x6e", b"\x6f"),
             f"卡回答了长命令：{long.sw.hex().upper() or long.exchange.reply.error}",
@@ -484,7 +485,7 @@ class FullAnswer(ReaderCheck):
     def judge(self, v: ReaderView) -> None:
         if not (card_seen(v) and v.succeeded(v.step("activate").only(Op.CHIP_ON), "复位", "reset")):
             return
-        *selects, read = talks(v.step("read"))
+        selects, read = needed_talks(v.step("read"), 4)[:3], needed_talks(v.step("read"), 4)[3]
         v.must(selects[0].done, "选择应用", "select the application", selects[0].exchange)
         shown = read.sw.hex().upper() or read.exchange.reply.error
         known = read.exchange.reply.ok and read.sw[:1] in (b"\x62", b"\x67", b"\x69", b"\x6a", b"\x6d", b"\x90")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from conformance.roles.card_reader import ReaderTester
 from conformance.roles.card_reader_view import Exchange, ReaderView
 from conformance.suites.card_reader_acts import (
@@ -241,7 +243,7 @@ class InitialiseCaptures(ReaderCheck):
     clauses = ("DG-CXC-09", "DG-CXC-12")
     hand = ("insert", "remove")
     needs = ("reader.motorised", "reader.capture")
-    damage = {"captured_cards": 1}
+    damage: ClassVar[dict[str, int]] = {"captured_cards": 1}
     kills = ()
     source = "spec/devices.md 4.1 (30 31), 4.2 (30 32)"
 
@@ -260,18 +262,26 @@ class InitialiseCaptures(ReaderCheck):
             card_seen(v, 1)
 
 
-class SelfVersion(ReaderCheck):
+class SelfDescription(ReaderCheck):
+    """What the reader says of itself, asked twice."""
+
+    witness = True
+    from_home = False
+    device_class = "card_reader"
+    clauses = ("DG-MOD-04", "DG-CXC-08")
+
+
+class SelfVersion(SelfDescription):
     """DG-MOD-04, DG-CXC-08: a reader that cannot tell its version, or another one each time, would break it."""
 
     id = "reader.self.version"
     title = Label("可读版本", "the version can be read")
-    clauses = ("DG-MOD-04", "DG-CXC-08")
     variants = ("crt591",)
-    witness = True
     kills = ()
     source = "spec/devices.md 4.1 (A4)"
 
     async def drive(self, t: ReaderTester) -> None:
+        await t.ask(STAY)
         for _ in range(2):
             with t.step("version"):
                 await t.ask(Request(Op.VERSION))
@@ -282,17 +292,16 @@ class SelfVersion(ReaderCheck):
         v.must(first.reply.data == second.reply.data, "两次相同", "the same both times", first, second)
 
 
-class SelfSerial(ReaderCheck):
+class SelfSerial(SelfDescription):
     """DG-MOD-04, DG-CXC-08: a serial number that is missing, or changes with initialise, would break it."""
 
     id = "reader.self.serial"
     title = Label("序列号可读且不变", "the serial number can be read and does not change")
-    clauses = ("DG-MOD-04", "DG-CXC-08")
-    witness = True
     kills = ()
     source = "spec/devices.md 4.1 (A2), 4.2 (30 3A)"
 
     async def drive(self, t: ReaderTester) -> None:
+        await t.ask(STAY)
         with t.step("serial"):
             await t.ask(Request(Op.SERIAL))
         await t.ask(STAY)
@@ -305,18 +314,17 @@ class SelfSerial(ReaderCheck):
         v.must(first.reply.data == second.reply.data, "两次相同", "the same both times", first, second)
 
 
-class SelfConfiguration(ReaderCheck):
+class SelfConfiguration(SelfDescription):
     """DG-MOD-04, DG-CXC-08: a configuration that cannot be read, or differs each time, would break it."""
 
     id = "reader.self.configuration"
     title = Label("配置可读且不变", "the configuration can be read and does not change")
-    clauses = ("DG-MOD-04", "DG-CXC-08")
     variants = ("crt591",)
-    witness = True
     kills = ()
     source = "spec/devices.md 4.1 (A3)"
 
     async def drive(self, t: ReaderTester) -> None:
+        await t.ask(STAY)
         for _ in range(2):
             with t.step("configuration"):
                 await t.ask(Request(Op.CONFIGURATION))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from conformance.roles.card_reader import ReaderTester
 from conformance.roles.card_reader_view import ReaderView
 from conformance.suites.card_reader_acts import SELECT_SSSE, command, eject, put_in, read_ef05, transmit
@@ -103,7 +105,7 @@ class Mifare(ReaderCheck):
     variants, needs, hand = CRT591, ("reader.mifare",), BOTH
     control = "field"
     device_class = "card_reader"
-    damage = {"card_writes": 1}
+    damage: ClassVar[dict[str, int]] = {"card_writes": 1}
     card = ""
     atqa = b""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from conformance.roles.card_reader import ReaderTester
 from conformance.roles.card_reader_view import Exchange, ReaderView
 from conformance.suites.card_reader_acts import (
@@ -264,7 +266,7 @@ class CaptureForgotten(ReaderCheck):
     clauses = ("DG-CXC-12", "DG-CXC-09")
     hand = ("insert", "remove")
     needs = ("reader.motorised", "reader.capture")
-    damage = {"captured_cards": 1}
+    damage: ClassVar[dict[str, int]] = {"captured_cards": 1}
     kills = ()
     source = "spec/devices.md 4.1 (32 30, 32 33), 4.3"
 

@@ -21,6 +21,7 @@ from protocols.wire.base import Control, Frame, Label
 from protocols.wire.card_reader import Media, Op, Place, Request
 
 TALK = (
+    Request(Op.INITIALISE, place=Place.STAY),
     Request(Op.STATUS),
     Request(Op.ENTRY, enabled=False),
     Request(Op.SERIAL),
@@ -58,9 +59,10 @@ def frames(records: tuple[Record, ...]) -> list[Record]:
 
 
 class Conversation(ReaderCheck):
-    """A few harmless commands, one after the other."""
+    """A few harmless commands, one after the other, from whatever state the reader is in: a broken line is no state."""
 
     witness = True
+    from_home = False
     clauses = ("DG-MOD-04", "DG-CXC-13")
     device_class = "card_reader"
 
@@ -193,8 +195,10 @@ class ResendOnNak(ReaderCheck):
         sent = frames(v.step("refused").records)
         if not sent:
             raise NoObservation(Label("没有应答可供拒绝", "there was no answer to refuse"))
-        if parameter(v, "resends") != 0:
+        if len(sent) >= 2 or parameter(v, "resends"):
             v.must(len(sent) >= 2, "NAK 后重发应答", "the answer comes again after NAK", sent[0].seq)
+        elif parameter(v, "resends") is None:
+            v.review("NAK 后不重发：请声明重发次数", "no resend after NAK: declare the number of resends", sent[0].seq)
         v.must(len({each.data for each in sent}) == 1, "重发的应答相同", "the resent answer is the same", sent[-1].seq)
         v.must(len(sent) <= 2, "ACK 后不再重发", "nothing more after the ACK", sent[-1].seq)
         position(v, "after", (Media.NONE,), "随后的状态", "the status afterwards")
@@ -263,6 +267,8 @@ class HostSilent(ReaderCheck):
     def judge(self, v: ReaderView) -> None:
         sent = frames(v.step("silent").records)
         v.must(bool(sent), "给出应答", "the answer is given", v.step("silent"))
+        if parameter(v, "resends"):
+            v.must(len(sent) > 1, "未收到 ACK 时重发（已声明）", "it sends again without ACK, as declared", v.step("silent"))
         v.must(len(sent) - 1 <= MOST_RESENDS, "重发次数有限", "resends come to an end", *(r.seq for r in sent[-1:]))
         position(v, "after", (Media.NONE,), "随后的状态", "the status afterwards")
         v.succeeded(v.step("after").only(Op.ENTRY), "随后的命令", "the next command")

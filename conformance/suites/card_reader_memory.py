@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from conformance.roles.card_reader import ReaderTester
 from conformance.roles.card_reader_view import ReaderView
 from conformance.suites.card_reader_acts import command, eject, put_in
@@ -25,7 +27,7 @@ class MemoryCard(ReaderCheck):
     needs = ("reader.memory_cards",)
     control = "present"
     device_class = "card_reader"
-    damage = {"card_writes": 1}
+    damage: ClassVar[dict[str, int]] = {"card_writes": 1}
     card = ""
     number = 1
     atr = b""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from conformance.roles.card_reader import ReaderTester
-from conformance.roles.card_reader_view import Exchange, ReaderView
+from conformance.roles.card_reader_view import Exchange, ReaderStep, ReaderView
 from conformance.suites.card_reader_acts import activate, command, eject, is_out, move, put_in, special, take, watch
 from conformance.suites.card_reader_words import (
     IN_READER,
@@ -102,15 +104,25 @@ class MoveEject(ReaderCheck):
     source = "spec/devices.md 4.1 (32 39), 4.2 (32 30)"
 
     async def drive(self, t: ReaderTester) -> None:
+        count = Request(Op.COUNTER)
         await put_in(t)
         await move(t, Place.IC, "ready")
-        await eject(t)
+        for which in ("count", "eject", "count"):
+            if which == "eject":
+                await move(t, Place.EJECT, "eject")
+            elif t.dialect.supports(count):
+                with t.step("count"):
+                    await t.ask(count)
+        await take(t)
         await put_in(t)
         await eject(t)
 
     def judge(self, v: ReaderView) -> None:
         if card_seen(v) and v.succeeded(v.step("ready").only(Op.MOVE), "移到 IC 位", "move to the IC position"):
             moved(v, "eject", after_eject(v), "退卡", "eject")
+            counts = [ReaderStep(each, v.dialect).first for each in v.steps("count")]
+            if counts and all(each.reply.ok for each in counts):  # a card that fell into the bin was not handed out
+                v.must(counts[0].reply.data == counts[1].reply.data, "退卡不计入吞卡", "an eject is no capture", *counts)
             position(v, "take", (Media.NONE,), "取走卡之后", "after the card was taken")
             card_seen(v, 1)  # a path that still held the first card could not take this one
 
@@ -145,7 +157,7 @@ class MoveCapture(ReaderCheck):
     clauses = MOVE_CLAUSES
     hand = ("insert", "remove")
     needs = ("reader.motorised", "reader.capture")
-    damage = {"captured_cards": 1}
+    damage: ClassVar[dict[str, int]] = {"captured_cards": 1}
     kills = ()
     source = "spec/devices.md 4.1 (32 33), 4.2 (32 33)"
 
@@ -169,7 +181,7 @@ class CaptureCounter(ReaderCheck):
     variants = ("crt591",)
     hand = ("insert", "remove")
     needs = ("reader.motorised", "reader.capture", "reader.retain_bin")
-    damage = {"captured_cards": 2}
+    damage: ClassVar[dict[str, int]] = {"captured_cards": 2}
     kills = ()
     source = "spec/devices.md 4.1 (32 33 counts always; A5 30 read, 31 set 000..999)"
 

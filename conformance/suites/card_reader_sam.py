@@ -5,7 +5,7 @@ from __future__ import annotations
 from conformance.roles.card_reader import ReaderTester
 from conformance.roles.card_reader_view import ReaderStep, ReaderView
 from conformance.suites.card_reader_acts import activate, eject, put_in, read_ef05, transmit
-from conformance.suites.card_reader_words import ReaderCheck, atr_flaws, card_seen, ef05_follows, pics, talks
+from conformance.suites.card_reader_words import ReaderCheck, atr_flaws, card_seen, ef05_follows, first_talk, pics
 from protocols.wire.base import Label
 from protocols.wire.card_reader import Error, Op, Reply, Request
 
@@ -52,11 +52,16 @@ class SamSockets(ReaderCheck):
                 await sam(t, socket, Op.CHIP_ON)
             with t.step(f"talk.{socket}"):
                 await sam(t, socket, Op.CHIP_APDU, SELECT_MF)
+            with t.step(f"again.{socket}"):
+                await sam(t, socket, Op.CHIP_ON)
 
     def judge(self, v: ReaderView) -> None:
         for step in v.each("sam.*"):
             number = step.name.removeprefix("sam.")
             if sam_reset(v, step, f"SAM 卡座 {number} 复位", f"reset of SAM socket {number}"):
+                first, again = step.exchanges[-1], v.step(f"again.{number}").exchanges[-1]
+                same = again.reply.ok and first.reply.data == again.reply.data
+                v.must(same, f"卡座 {number} 的 ATR 不变", f"socket {number} keeps its ATR", first, again)
                 talk = v.step(f"talk.{number}").only(Op.CHIP_APDU)
                 v.must(
                     talk.reply.ok and len(talk.reply.data) >= 2,
@@ -187,5 +192,5 @@ class SamIndependent(ReaderCheck):
             v.must(False, "只有插入用户卡时 SAM 才应答", "the SAM answers only while a user's card is in", alone, beside)
             return
         sam_reset(v, v.step("beside"), "SAM 复位", "SAM reset")
-        talk = talks(v.step("user"))[0]
+        talk = first_talk(v.step("user"))
         v.must(talk.done, "用户卡的会话未受影响", "the session of the user's card is untouched", talk.exchange)

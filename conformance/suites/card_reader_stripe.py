@@ -65,6 +65,8 @@ class Tracks(ReaderCheck):
             for number, track in tracks_of(v, exchange, choice).items():
                 known = alone.setdefault(number, track)
                 v.must(track == known, f"磁道 {number} 每次相同", f"track {number} is the same each time", exchange)
+        if 1 in alone and 2 in alone:
+            v.must(alone[1] != alone[2], "磁道 1 与磁道 2 不同", "tracks 1 and 2 differ", v.step("tracks.34"))
         for number in (1, 2):
             track = alone.get(number, Track(error=BLANK))
             good = not track.error and track.readable and plausible(number, track.data)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from conformance.roles.card_reader import ReaderTester
 from conformance.roles.card_reader_view import ReaderView
-from conformance.suites.card_reader_acts import eject, frame_of, move, put_in, take, watch
+from conformance.suites.card_reader_acts import (
+    SELECT_SSSE,
+    activate,
+    eject,
+    frame_of,
+    move,
+    put_in,
+    take,
+    transmit,
+    watch,
+)
 from conformance.suites.card_reader_line import frames, hear, send_text
 from conformance.suites.card_reader_words import (
     IN_READER,
@@ -12,6 +22,7 @@ from conformance.suites.card_reader_words import (
     after_eject,
     card_seen,
     controls,
+    first_talk,
     position,
 )
 from protocols.driver.card_reader import ACK, ENQ, EOT, NAK
@@ -123,13 +134,28 @@ class NoiseBefore(Disturbed):
     kills = ()
     source = "spec/devices.md 4.1: noise before F2"
 
+    TIMES = 3
+
     async def disturb(self, t: ReaderTester) -> None:
-        await t.port.send(NOISE)
-        await t.status()
-        await t.port.send(NOISE)
+        for _ in range(self.TIMES):
+            await t.port.send(NOISE + framed(t, STATUS))
+            heard = await hear(t, Control, 0.4)
+            if heard == Control(NAK):  # for the noise
+                await hear(t, Control, 0.4)
+            if t.dialect.rules.enq:
+                await t.port.send(bytes((ENQ,)))
+            if await hear(t, Frame, 1.0) is not None and t.dialect.rules.host_ack:
+                await t.port.send(bytes((ACK,)))
 
     def judge(self, v: ReaderView) -> None:
-        position(v, "disturbed", (Media.NONE,), "杂讯之后紧跟的命令", "the command right behind noise")
+        step = v.step("disturbed")
+        got = len(frames(step.records))
+        v.must(
+            got >= self.TIMES - 1,
+            f"杂讯之后的 {self.TIMES} 条命令，{got} 条得到应答",
+            f"{got} of {self.TIMES} commands behind noise were answered",
+            step,
+        )
         super().judge(v)
 
 
@@ -276,33 +302,45 @@ class Stray(Disturbed):
         super().judge(v)
 
 
-class Oversize(Disturbed):
+class Oversize(ReaderCheck):
     """DG-MOD-04, DG-CXC-13: carrying out a command beyond the data limit, or hanging on it, would break it."""
 
     id = "reader.sync.oversize"
     title = Label("超过长度上限的命令被拒绝且无害", "a command beyond the limit is refused without harm")
+    clauses = ("DG-MOD-04", "DG-CXC-13")
+    hand = ("insert", "remove")
+    needs = ("reader.contact",)
+    control = "after"
     kills = ()
     source = "spec/devices.md 4.1 (512), 4.2 (264)"
 
-    async def disturb(self, t: ReaderTester) -> None:
-        text = t.dialect.encode_request(STATUS) + b"\x20" * (t.dialect.rules.data_limit + 90)
-        await t.port.send(frame_of(t, text))
-        await t.port.drain(1.0)
-        if t.dialect.rules.enq:
-            await t.port.send(bytes((ENQ,)))
-            await t.port.drain(0.4)
-        if t.dialect.rules.host_ack:
-            await t.port.send(bytes((ACK,)))
+    async def drive(self, t: ReaderTester) -> None:
+        await put_in(t)
+        await activate(t)
+        with t.step("oversize"):
+            apdu = Request(Op.CHIP_APDU, data=SELECT_SSSE)
+            await t.port.send(frame_of(t, t.dialect.encode_request(apdu) + b"\x20" * t.dialect.rules.data_limit))
+            await t.port.drain(1.0)
+            if t.dialect.rules.enq:
+                await t.port.send(bytes((ENQ,)))
+                await t.port.drain(0.4)
+            if t.dialect.rules.host_ack:
+                await t.port.send(bytes((ACK,)))
+        with t.step("after"):
+            await transmit(t, SELECT_SSSE)
+            await t.status()
+        await eject(t)
 
     def judge(self, v: ReaderView) -> None:
-        step = v.step("disturbed")
-        for record in frames(step.records):
-            text = v.dialect.framing().feed(record.data, 0.0)[0]
-            reply = v.dialect.decode_reply(text.text)[1] if isinstance(text, Frame) else None
-            v.must(
-                reply is None or not reply.ok, "超长命令不得成功", "an oversized command must not succeed", record.seq
-            )
-        super().judge(v)
+        if not (card_seen(v) and v.succeeded(v.step("activate").only(Op.CHIP_ON), "复位", "reset")):
+            return
+        for record in frames(v.step("oversize").records):
+            item = v.dialect.framing().feed(record.data, 0.0)[0]
+            reply = v.dialect.decode_reply(item.text)[1] if isinstance(item, Frame) else None
+            v.must(reply is None or not reply.ok, "超长命令不得执行", "a command beyond the limit is not carried out", record.seq)
+        talk = first_talk(v.step("after"))
+        v.must(talk.exchange.reply.ok, "之后照常通信", "the next command works", talk.exchange)
+        position(v, "after", IN_READER, "随后的状态", "the status afterwards")
 
 
 class FullLength(Disturbed):

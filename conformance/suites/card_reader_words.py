@@ -27,7 +27,9 @@ __all__ = [
     "controls",
     "ef05_follows",
     "ef05_records",
+    "first_talk",
     "moved",
+    "needed_talks",
     "parameter",
     "pics",
     "position",
@@ -178,6 +180,22 @@ def talks(step: ReaderStep, op: Op = Op.CHIP_APDU) -> list[Talk]:
             continue
         found.append(Talk(command, data, answer[-2:], exchange))
         command, data = b"", b""
+    if command:  # the reader never came to an end
+        found.append(Talk(command, data, step.all(op)[-1].reply.data[-2:], step.all(op)[-1]))
+    return found
+
+
+def first_talk(step: ReaderStep, op: Op = Op.CHIP_APDU) -> Talk:
+    """The first APDU of *step*. Raises :class:`NoObservation` when there is none."""
+    return needed_talks(step, 1, op)[0]
+
+
+def needed_talks(step: ReaderStep, count: int, op: Op = Op.CHIP_APDU) -> list[Talk]:
+    """At least *count* APDUs of *step*. Raises :class:`NoObservation` when there are fewer."""
+    found = talks(step, op)
+    if len(found) < count:
+        what = Label(f"步骤“{step.name}”的 APDU 不足 {count} 条", f"step {step.name!r} holds fewer than {count} APDUs")
+        raise NoObservation(what, step.seqs)
     return found
 
 
@@ -189,10 +207,7 @@ def ef05_records(talked: Iterable[Talk]) -> dict[int, Talk]:
 def ef05_follows(v: ReaderView, generation: str, op: Op = Op.CHIP_APDU, which: int = 0) -> None:
     """EF05 must have the structure of spec/cards.md 1.4, and the version record of *generation*."""
     step = v.each("ef05")[which]
-    talked = talks(step, op)
-    if not talked:
-        v.must(False, "社保应用必须可以选择", "the social security application must be selectable", step)
-        return
+    talked = needed_talks(step, 1, op)
     select = talked[0]
     v.must(
         select.done,

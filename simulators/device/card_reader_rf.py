@@ -7,6 +7,8 @@ A body's ``rf`` is a card of type A with ISO 14443-4; a body whose ``memory`` is
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from protocols.wire.card_reader import Error
 from simulators.card.base import Card, PowerLost
@@ -36,14 +38,36 @@ def historical(atr: bytes) -> bytes:
     return atr[4 : 4 + (atr[1] & 0x0F)] if len(atr) > 4 else b""
 
 
+MAX_REMEMBERED = 16
+Image = TypeVar("Image")
+
+
+class Contents(Generic[Image]):
+    """What storage cards hold, by the card itself: the same body keeps its content, a new one is fresh.
+
+    The last 16 cards are remembered; bodies are compared by identity and kept alive while they are.
+    """
+
+    def __init__(self) -> None:
+        self._known: list[tuple[CardBody, Image]] = []
+
+    def of(self, body: CardBody, fresh: Callable[[], Image]) -> Image:
+        for known, image in self._known:
+            if known is body:
+                return image
+        made = fresh()
+        self._known = [*self._known[1 - MAX_REMEMBERED :], (body, made)]
+        return made
+
+
 class RfField:
-    """The antenna. Storage cards keep their content by name, as long as the reader object lives."""
+    """The antenna."""
 
     def __init__(self, options: ReaderOptions, mechanics: ReaderMechanics) -> None:
         self.options, self.mechanics = options, mechanics
         self.card: Card | None = None
         self.storage: MifareImage | None = None
-        self._images: dict[str, MifareImage] = {}
+        self._contents = Contents[MifareImage]()
 
     @property
     def active(self) -> bool:
@@ -75,9 +99,7 @@ class RfField:
         return None, b"A" + CPU_ATQA + uid_of(body) + CPU_SAK + bytes((len(ats) + 1,)) + ats
 
     def image(self, body: CardBody) -> MifareImage:
-        if body.name not in self._images:
-            self._images[body.name] = MifareImage.fresh(uid_of(body), body.memory == "S70")
-        return self._images[body.name]
+        return self._contents.of(body, lambda: MifareImage.fresh(uid_of(body), body.memory == "S70"))
 
     def off(self) -> None:
         if self.card is not None:
@@ -134,12 +156,12 @@ class RfField:
 
 
 class MemoryCards:
-    """SLE4442 and SLE4428 under the contacts: content by name, security state until the supply goes."""
+    """SLE4442 and SLE4428 under the contacts: security state until the supply goes."""
 
     def __init__(self, mechanics: ReaderMechanics) -> None:
         self.mechanics = mechanics
         self.powered: SleImage | None = None
-        self._images: dict[str, SleImage] = {}
+        self._contents = Contents[SleImage]()
 
     def power_on(self) -> ChipResult:
         body = self.mechanics.card
@@ -149,9 +171,7 @@ class MemoryCards:
             return Error.SHORT_CIRCUIT, b""
         if body.memory not in SLE_KINDS:
             return Error.NO_ANSWER if body.chip is None else Error.UNSUPPORTED_CARD, b""
-        if body.name not in self._images:
-            self._images[body.name] = SleImage.fresh(body.memory)
-        self.powered = self._images[body.name]
+        self.powered = self._contents.of(body, lambda: SleImage.fresh(body.memory))
         self.powered.verified = False
         return None, self.powered.kind.atr
 

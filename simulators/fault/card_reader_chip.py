@@ -50,13 +50,14 @@ class MuteInventsAtr(ChipSockets):
 
 
 class AtrOfPrevious(ChipSockets):
-    last = b""
+    last = bytes.fromhex("3B6500000102030405")
+    """Of the card that was there before the check began."""
 
     def judge_atr(self, socket: int, atr: bytes) -> ChipResult:
         error, good = super().judge_atr(socket, atr)
         if error is not None:
             return error, good
-        shown, self.last = self.last or good, good
+        shown, self.last = self.last, good
         return None, shown
 
 

@@ -150,9 +150,24 @@ class PullUnnoticed(ReaderMechanics):
 
 
 class PowerForgetsCard(ReaderMechanics):
+    """The card is still inside after a power cut, but the reader says none until it moves one."""
+
+    forgotten = False
+
     def power_off(self) -> None:
         super().power_off()
-        self.leave()
+        self.forgotten = True
+
+    def arrive(self, place: Place, counts: bool = True) -> None:
+        super().arrive(place, counts)
+        self.forgotten = self.forgotten and place is Place.STAY
+
+    def accept(self, card: CardBody) -> None:
+        super().accept(card)
+        self.forgotten = False
+
+    def reported_media(self) -> Media:
+        return Media.NONE if self.forgotten else super().reported_media()
 
 
 class PowerRuleIgnored(ReaderMechanics):
@@ -172,11 +187,6 @@ class IcStopsShort(ReaderMechanics):
 class HoldPullsIn(ReaderMechanics):
     def arrive(self, place: Place, counts: bool = True) -> None:
         super().arrive(Place.INSIDE if place is Place.GATE else place, counts)
-
-
-class EjectCaptures(ReaderMechanics):
-    def arrive(self, place: Place, counts: bool = True) -> None:
-        super().arrive(Place.CAPTURE if place is Place.EJECT else place, counts)
 
 
 class CaptureEjects(ReaderMechanics):
@@ -254,7 +264,6 @@ _m = reader_mutant
 MUTANTS = (
     _m("eject-noop", "退卡应答成功但卡不动", "acknowledges eject, the card stays", _STATUS, mechanics=EjectNoop),
     _m("eject-status-sticks", "退卡后状态仍为机内", "status still inside after eject", _STATUS, mechanics=StatusSticks),
-    _m("eject-captures", "退卡命令把卡吞入", "eject captures the card", _STATUS, mechanics=EjectCaptures),
     _m(
         "capture-status-sticks",
         "吞卡后状态仍为机内",
@@ -270,7 +279,7 @@ MUTANTS = (
         CRT591,
         mechanics=CaptureUncounted,
     ),
-    _m("capture-ejects", "吞卡命令把卡退出", "capture ejects the card", _STATUS, mechanics=CaptureEjects),
+    _m("capture-ejects", "吞卡命令把卡退出", "capture ejects the card", _STATUS, CRT591, mechanics=CaptureEjects),
     _m(
         "bin-full-ignored",
         "回收箱满仍吞卡",
@@ -321,6 +330,7 @@ MUTANTS = (
         "不按断电规则处理机内的卡",
         "ignores the power-down rule",
         _POWER,
+        equivalent="未声明断电规则时，三种处理都允许 / where no power-down rule is declared, each of the three is allowed",
         mechanics=PowerRuleIgnored,
     ),
     _m(
