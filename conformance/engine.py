@@ -40,6 +40,9 @@ from scenarios.runtime import AskPerson, LiveBench
 
 __all__ = ["Progress", "RunOptions", "run"]
 
+PCSC_TIER = ("pyscard", "pcscd")
+"""Names of the preflight results that speak of the PC/SC stack."""
+
 REAL_DEVICE_BUDGET: Mapping[str, int] = {"pin_tries": 20, "card_writes": 200, "captured_cards": 10}
 """What a real device or card may lose in one run unless the plan says otherwise; simulated ones are free."""
 
@@ -83,6 +86,7 @@ class _Run:
     def __init__(self, resolved: Resolved, options: RunOptions, *, virtual: bool) -> None:
         self.resolved, self.options, self.virtual = resolved, options, virtual
         self.bench: Bench = resolved.bench
+        self.lock = lock_of(resolved)
         self.outcomes: list[Outcome] = []
         self.not_run: list[NotRun] = list(resolved.not_run)
         self.preflight: list[PreflightResult] = []
@@ -91,21 +95,41 @@ class _Run:
         self.spent: dict[tuple[str, str], int] = {}
         self.status = RunStatus.COMPLETE
         self.total = self.begun = 0
+        self.excused: set[str] = set()
+        self.left_out: set[str] = set()
 
     async def main(self) -> RunResult:
         clock: Clock = LoopClock() if self.virtual else RealClock()
         with self.options.history_path.open("w", encoding="utf-8", newline="\n") as sink:
             history = History(clock.now, sink, self._masker().mask)
-            history.append("bench", "-", "run", phase="begin", lock=lock_of(self.resolved)["sha256"])
+            history.append("bench", "-", "run", phase="begin", lock=self.lock["sha256"])
             self.preflight += environment(self.bench)
             for each in failures(self.preflight):
                 self._say("preflight", text=each.text)
-            if failures(self.preflight):
-                self._give_up(self.bench.targets(), failures(self.preflight)[0])
+            if self.resolved.plan.missing_pcsc == "not_tested":
+                self._leave_out_pcsc()
+            if blocking := [each for each in failures(self.preflight) if each.name not in self.excused]:
+                self._give_up(self.bench.targets(), blocking[0])
             else:
                 await self._on_bench(history, clock)
             history.append("bench", "-", "run", phase="end", status=self.status)
         return self._result()
+
+    def _leave_out_pcsc(self) -> None:
+        """Without the PC/SC stack its tier is not tested, and says so; the rest of the bench still runs."""
+        lacking = [each for each in failures(self.preflight) if each.name in PCSC_TIER]
+        if not lacking:
+            return
+        self.excused |= {each.name for each in lacking}
+        wants = "; ".join(each.remedy.en for each in lacking)
+        why = Label(f"PC/SC 层未测试：{wants}", f"the PC/SC tier was not tested: {wants}")
+        out = {name for name, slot in self.bench.slots.items() if slot.scheme in ("vpcd", "pcsc")}
+        for each in self.resolved.selected:
+            if each.target in out:
+                self._leave_out(each, why)
+        self.left_out = out
+        slots = {name: slot for name, slot in self.bench.slots.items() if name not in out}
+        self.bench = self.bench.model_copy(update={"slots": slots})
 
     async def _on_bench(self, history: History, clock: Clock) -> None:
         def violated(slot: str, text: str) -> None:
@@ -145,7 +169,7 @@ class _Run:
                 self.outcomes.append(outcome)
 
     async def _checks(self, live: LiveBench, history: History, clock: Clock) -> None:
-        given_up = {each.target for each in self.outcomes}
+        given_up = {each.target for each in self.outcomes} | self.left_out
         todo = [each for each in self.resolved.selected if each.target not in given_up]
         self.total = len(todo)
         async with asyncio.TaskGroup() as lanes:
@@ -289,7 +313,8 @@ class _Run:
         return tuple(uses)
 
     def _inventory(self) -> BenchInventory:
-        targets = set(self.bench.targets())
+        bench = self.resolved.bench
+        targets = set(bench.targets())
         slots = tuple(
             BenchSlot(
                 name,
@@ -300,13 +325,13 @@ class _Run:
                 slot.simulated,
                 self.described.get(name, ""),
             )
-            for name, slot in self.bench.slots.items()
+            for name, slot in bench.slots.items()
         )
-        hands = "/".join(sorted({slot.hand.by for slot in self.bench.slots.values()}))
-        return BenchInventory(self.bench.bench, ", ".join(self.bench.under_test), slots, hands, self.bench.seed)
+        hands = "/".join(sorted({slot.hand.by for slot in bench.slots.values()}))
+        return BenchInventory(bench.bench, ", ".join(bench.under_test), slots, hands, bench.seed)
 
     def _result(self) -> RunResult:
-        lock = lock_of(self.resolved)
+        lock = self.lock
         plan = self.resolved.plan
         title = plan.title
         return RunResult(

@@ -44,8 +44,7 @@ EMPTY = frozenset({Media.NONE})
 class ReaderModel:
     """What is known of the reader. ``where`` are the positions that the status may show; ``entry`` None: unknown.
 
-    ``tells_ic``: the dialect has a position of its own for the contacts; ``initialise_first``: nothing works before
-    initialise; *parameters* are the declared readings.
+    ``initialise_first``: nothing works before initialise; *parameters* are the declared readings.
     """
 
     initialise_first: bool = True
@@ -57,6 +56,8 @@ class ReaderModel:
     jammed: bool = False
     initialised: bool = True
     at_contacts: bool = False
+    readiness_open: bool = False
+    """An initialise failed: whether the reader still counts as initialised is its own affair."""
 
     def allows(self, line: str) -> bool:
         """True when *line* makes sense now: a story does not jam an empty path, nor clear what is not jammed."""
@@ -65,10 +66,12 @@ class ReaderModel:
             return inside and not self.jammed and not self.jam_armed and self.initialised
         if line == "clear-jam":
             return self.jammed
-        return not (line == "power" and (self.jammed or self.jam_armed)) or False
+        return line != "power" or not (self.jammed or self.jam_armed)
 
     def follow(self, line: str, reply: Reply | None, status: Reply) -> list[str]:
         """Take in the answer to *line* (None for what a hand does) and the status after it. Gives what is wrong."""
+        if self.readiness_open and Error.NOT_INITIALISED in (status.error, reply.error if reply else None):
+            self.initialised = self.readiness_open = False
         if not self.initialised and line != "initialise" and reply is not None:
             return self._before_initialise(reply, status)
         word, _, rest = line.partition(" ")
@@ -179,9 +182,9 @@ class ReaderModel:
         self.chip = False
         self.entry = False if self.initialise_first else None
         if self.jammed:
-            self.jammed = not done
+            self.jammed, self.readiness_open = not done, not done
             return []
-        self.initialised = self.initialised or done
+        self.initialised, self.readiness_open = self.initialised or done, False
         return [] if done else ["initialise is refused"]
 
     def _jam(self, rest: str, reply: Reply | None) -> list[str]:

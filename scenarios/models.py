@@ -205,6 +205,8 @@ class Plan(Strict):
     waivers: tuple[Waiver, ...] = ()
     damage_budget: dict[str, int] = Field(default_factory=dict[str, int])
     story: tuple[str, ...] = ()
+    missing_pcsc: Literal["error", "not_tested"] = "error"
+    """What a machine without the PC/SC stack makes of the slots that need it."""
     seed: int = Field(default=1, ge=0, le=2**32 - 1)
     laboratory: Laboratory = Laboratory()
     folder: Path = Field(default=Path("."), exclude=True)

@@ -319,17 +319,32 @@ class OnecardApp(App[None]):
         """Make the dossier at *path* the one that explain, trace and reports speak of."""
         self.dossier_path = Path(path)
         self._last_action = None
+        self.run_worker(lambda: self._read(Path(path)), thread=True, exclusive=True, group="read")
+
+    def _read(self, path: Path) -> None:
+        from conformance.service import DossierError, read_dossier
+
+        try:
+            dossier = read_dossier(path)
+        except DossierError:
+            return  # the reports mode says what is wrong with it
+        self.call_from_thread(self.took_dossier, path, dossier)
 
     def took_dossier(self, path: Path, dossier: Dossier) -> None:
         """A dossier was read: its verdicts are shown in the conformance mode too."""
         self.dossier_path = path
         if self.run_thread is None:
             self.conformance.take_result(dossier.result)
+        if not self.query_one(TracePane).records:
+            self._give_records(dossier)
+
+    def _give_records(self, dossier: Dossier) -> None:
+        dialects = {each.slot: each.dialect for each in dossier.result.bench.slots}
+        self.query_one(TracePane).take(list(dossier.records), dialects)
 
     def show_records(self, dossier: Dossier) -> None:
         """Open the records of *dossier* in the trace."""
-        dialects = {each.slot: each.dialect for each in dossier.result.bench.slots}
-        self.query_one(TracePane).take(list(dossier.records), dialects)
+        self._give_records(dossier)
         self.show_mode("trace")
 
     def typing(self) -> bool:

@@ -11,7 +11,8 @@ __all__ = ["Bar", "BenchPicture", "KillPicture", "bench_picture", "counts_bar", 
 
 BAR_WIDTH = 1000.0
 SLOT_HEIGHT, SLOT_GAP = 84, 18
-CELL = 11
+ROW_HEIGHT = 11
+KILL_WIDTH, CELL_MOST, CELL_LEAST = 740, 11, 6
 LINK_SHOWN = 40
 
 
@@ -109,26 +110,27 @@ class KillRow:
 
 @dataclass(frozen=True, slots=True)
 class KillPicture:
-    """One device class: rows are mutants, columns are checks; ``cell`` in pixels."""
+    """One device class: rows are mutants, columns are checks; ``cell`` is the width of a column in pixels."""
 
     name: str
     columns: tuple[str, ...]
     rows: tuple[KillRow, ...]
     toothless: tuple[str, ...]
-    cell: int = CELL
+    cell: int
+    row_height: int = ROW_HEIGHT
 
     @property
     def width(self) -> int:
-        return len(self.columns) * CELL
+        return len(self.columns) * self.cell
 
     @property
     def head(self) -> int:
         """Height of the slanted column names."""
-        return 30 + round(4.7 * max((len(each) for each in self.columns), default=0))
+        return 20 + round(3.4 * max((len(each) for each in self.columns), default=0))
 
     @property
     def height(self) -> int:
-        return len(self.rows) * CELL
+        return len(self.rows) * ROW_HEIGHT
 
     @property
     def killed(self) -> int:
@@ -139,6 +141,11 @@ class KillPicture:
         return sum(not each.row.null for each in self.rows)
 
     @property
+    def survivors(self) -> tuple[str, ...]:
+        """Mutants that no check fails and that nobody called equivalent."""
+        return tuple(each.row.mutant for each in self.rows if each.survived)
+
+    @property
     def null_passes(self) -> int:
         return sum(
             verdict is Verdict.PASS for each in self.rows if each.row.null for verdict in each.row.verdicts.values()
@@ -146,33 +153,33 @@ class KillPicture:
 
 
 def kill_pictures(matrix: KillMatrix) -> tuple[KillPicture, ...]:
-    """One picture for each set of checks that met the same mutants; empty when nothing was measured."""
+    """One picture a device class (the first word of the check ids); empty when nothing was measured."""
     equivalents = {each.mutant for each in matrix.equivalents}
-    groups: dict[frozenset[str], list[MutantRow]] = {}
+    groups: dict[str, list[MutantRow]] = {}
     for row in matrix.rows:
-        ours = frozenset(row.verdicts)
-        key = next((each for each in groups if each & ours), ours)
-        groups[key | ours] = [*groups.pop(key, []), row]
-    return tuple(_picture(columns, rows, equivalents) for columns, rows in groups.items() if columns)
+        name = min(row.verdicts, default="").partition(".")[0]
+        groups.setdefault(name, []).append(row)
+    return tuple(_picture(name, rows, equivalents) for name, rows in groups.items() if name)
 
 
-def _picture(columns: frozenset[str], rows: list[MutantRow], equivalents: set[str]) -> KillPicture:
-    order = tuple(sorted(columns))
+def _picture(name: str, rows: list[MutantRow], equivalents: set[str]) -> KillPicture:
+    columns = tuple(sorted({check for row in rows for check in row.verdicts}))
     teeth = {killer for row in rows if not row.null for killer in row.killers}
-    drawn = tuple(_kill_row(row, order, row.mutant in equivalents) for row in sorted(rows, key=lambda each: each.null))
-    prefixes = sorted({each.partition(".")[0] for each in order})
-    return KillPicture(" · ".join(prefixes), order, drawn, tuple(each for each in order if each not in teeth))
+    cell = max(CELL_LEAST, min(CELL_MOST, KILL_WIDTH // len(columns)))
+    ordered = sorted(rows, key=lambda each: each.null)
+    drawn = tuple(_kill_row(row, columns, cell, row.mutant in equivalents) for row in ordered)
+    return KillPicture(name, columns, drawn, tuple(each for each in columns if each not in teeth), cell)
 
 
-def _kill_row(row: MutantRow, columns: tuple[str, ...], equivalent: bool) -> KillRow:
+def _kill_row(row: MutantRow, columns: tuple[str, ...], cell: int, equivalent: bool) -> KillRow:
     paths: dict[str, list[str]] = {"killed": [], "passed": [], "other": []}
+    wide = cell - 1
     for at, check in enumerate(columns):
-        verdict = row.verdicts.get(check)
-        x = at * CELL
+        verdict, x = row.verdicts.get(check), at * cell
         if verdict is Verdict.FAIL:
-            paths["killed"].append(f"M{x + 1} 1h9v9h-9z")
+            paths["killed"].append(f"M{x} 1h{wide}v9h-{wide}z")
         elif verdict is Verdict.PASS:
-            paths["passed"].append(f"M{x + 4} 4h3v3h-3z")
+            paths["passed"].append(f"M{x + cell // 2 - 1} 4h2v2h-2z")
         elif verdict is not None:
-            paths["other"].append(f"M{x + 2} 5h7v1h-7z")
+            paths["other"].append(f"M{x + 1} 5h{wide - 2}v1h-{wide - 2}z")
     return KillRow(row, "".join(paths["killed"]), "".join(paths["passed"]), "".join(paths["other"]), equivalent)

@@ -158,6 +158,24 @@ def _check_plan(result: RunResult, records: Sequence[Record], found: Verificatio
         for key in planned:
             if key not in told:
                 found.problem("result.json", str(key), "计划了但没有结论", "planned, but without a verdict")
+    _check_facts(lock, records, found)
+    _check_waivers(result, found)
+
+
+def _check_facts(lock: Mapping[str, Any], records: Sequence[Record], found: Verification) -> None:
+    """What the oracles were told in the history must be what the plan declared."""
+    for each in records:
+        facts = each.note.get("facts") if each.kind == "check" else None
+        if not isinstance(facts, Mapping):
+            continue
+        for name in ("pics", "parameters", "pixit"):
+            planned = lock.get(name)
+            if isinstance(planned, Mapping) and name in facts and facts[name] != planned.get(each.slot, {}):
+                zh, en = f"判定所用的 {name} 与计划锁不同", f"judged under {name} other than those of the plan lock"
+                found.problem("history.jsonl", f"{each.seq + 1}", zh, en)
+
+
+def _check_waivers(result: RunResult, found: Verification) -> None:
     for index, waiver in enumerate(result.waivers):
         hit = any(
             each.verdict is Verdict.FAIL and each.check_id == waiver.check_id and waiver.target in ("", each.target)

@@ -49,7 +49,7 @@ def _judge_value(v: CardView, item: Item, value: bytes, talk: object) -> None:
     if item.tag == 0x0A:
         v.must(value in (b"1", b"2", b"9"), "性别应为 1、2 或 9", "sex must be 1, 2 or 9", talk)
     elif item.tag == 0x0B:
-        v.must(value.hex().isdecimal() and value != b"\0", "民族应为数字代码", "ethnic group must be digits", talk)
+        v.must(value.hex().isdecimal(), "民族应为数字代码", "ethnic group must be digits", talk)
     elif item.tag == 0x0C:
         v.must(value.hex().isdecimal(), "出生地应为地区代码数字", "place of birth must be area digits", talk)
     elif item.tag == 0x0D:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from conformance.model import NoObservation
 from conformance.roles.card_reader import ReaderTester
-from conformance.roles.card_reader_view import Exchange, ReaderView
+from conformance.roles.card_reader_view import Exchange, ReaderStep, ReaderView
 from conformance.suites.card_reader_acts import (
     absent,
     await_power,
@@ -43,6 +44,15 @@ def says_text(v: ReaderView, exchange: Exchange, zh: str, en: str) -> None:
         data = exchange.reply.data
         shown = data.decode("ascii", "replace")
         v.must(printable(data), f"{zh}应给出文本，实际“{shown}”", f"{en} must give a text, got {shown!r}", exchange)
+
+
+def both(v: ReaderView, step: str) -> list[ReaderStep]:
+    """The first two steps of that name. Raises :class:`NoObservation` when the second was never reached."""
+    found = v.each(step)[:2]
+    if len(found) < 2:
+        what = Label(f"步骤“{step}”没有第二次", f"step {step!r} was not reached a second time")
+        raise NoObservation(what, found[0].seqs)
+    return found
 
 
 class UnknownCommand(ReaderCheck):
@@ -147,7 +157,7 @@ class InitialiseText(ReaderCheck):
                 await t.status()
 
     def judge(self, v: ReaderView) -> None:
-        first, second = (each.only(Op.INITIALISE) for each in v.each("initialise")[:2])
+        first, second = (each.only(Op.INITIALISE) for each in both(v, "initialise"))
         says_text(v, first, "初始化", "initialise")
         v.must(first.reply.data == second.reply.data, "两次初始化的文本相同", "both times the same text", first, second)
 
@@ -287,7 +297,7 @@ class SelfVersion(SelfDescription):
                 await t.ask(Request(Op.VERSION))
 
     def judge(self, v: ReaderView) -> None:
-        first, second = (each.first for each in v.each("version")[:2])
+        first, second = (each.first for each in both(v, "version"))
         says_text(v, first, "读版本", "the version")
         v.must(first.reply.data == second.reply.data, "两次相同", "the same both times", first, second)
 
@@ -309,7 +319,7 @@ class SelfSerial(SelfDescription):
             await t.ask(Request(Op.SERIAL))
 
     def judge(self, v: ReaderView) -> None:
-        first, second = (each.first for each in v.each("serial")[:2])
+        first, second = (each.first for each in both(v, "serial"))
         says_text(v, first, "读序列号", "the serial number")
         v.must(first.reply.data == second.reply.data, "两次相同", "the same both times", first, second)
 
@@ -330,7 +340,7 @@ class SelfConfiguration(SelfDescription):
                 await t.ask(Request(Op.CONFIGURATION))
 
     def judge(self, v: ReaderView) -> None:
-        first, second = (each.first for each in v.each("configuration")[:2])
+        first, second = (each.first for each in both(v, "configuration"))
         if v.succeeded(first, "读配置", "the configuration"):
             v.must(bool(first.reply.data), "配置非空", "the configuration is not empty", first)
             v.must(first.reply.data == second.reply.data, "两次相同", "the same both times", first, second)

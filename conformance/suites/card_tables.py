@@ -45,9 +45,9 @@ HOLDER = (
 """EF06 of SSSE, without 4E, which came with 2.0."""
 
 MEDICAL = (
-    Item(0x81, 0x08, "an", "医疗证号", "medical certificate number"),
-    Item(0x84, 0x03, "cn", "参保地区", "insured area"),
-    Item(0x8C, 0x01, "cn", "医疗人员类别", "category of insured person"),
+    Item(0x81, 0x08, "an", "医保数据 81", "insurance data 81"),
+    Item(0x84, 0x03, "cn", "医保数据 84", "insurance data 84"),
+    Item(0x8C, 0x01, "cn", "医保数据 8C", "insurance data 8C"),
     Item(0x8F, 0x01, "an", "联网标志", "online mark"),
 )
 """Some records of DF04/EF05 of 2.0 and 3.0 whose lengths are certain."""

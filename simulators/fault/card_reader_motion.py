@@ -330,7 +330,6 @@ MUTANTS = (
         "不按断电规则处理机内的卡",
         "ignores the power-down rule",
         _POWER,
-        equivalent="未声明断电规则时，三种处理都允许 / where no power-down rule is declared, each of the three is allowed",
         mechanics=PowerRuleIgnored,
     ),
     _m(

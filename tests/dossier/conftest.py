@@ -35,6 +35,7 @@ from protocols.wire.base import Label
 from protocols.wire.card_reader import Media, Op, Reply, Request
 
 SLOT = "reader"
+PICS = {"reader.sam_sockets": 2, "reader.shutter": True}
 
 
 class _ReaderCheck(Check):
@@ -114,7 +115,7 @@ def make_history(path: Path, lock: str) -> History:
         history = History(lambda: next(ticks) * 0.001, sink)
         history.append("bench", "-", "run", phase="begin", lock=lock)
         for check in CHECKS:
-            history.append(SLOT, "-", "check", id=check.id, phase="begin", facts={"dialect": "crt591", "pics": {}})
+            history.append(SLOT, "-", "check", id=check.id, phase="begin", facts={"dialect": "crt591", "pics": PICS})
             history.append(SLOT, "-", "step", name="ask", phase="begin")
             history.append(SLOT, "tx", "frame", wrap(dialect.encode_request(request)))
             history.append(SLOT, "rx", "control", b"\x06")
@@ -131,7 +132,7 @@ def make_lock() -> dict[str, Any]:
     lock: dict[str, Any] = {
         "plan": "sample",
         "checks": [f"{each.id}[{SLOT}]" for each in CHECKS],
-        "pics": {SLOT: {"reader.sam_sockets": 2, "reader.shutter": True}},
+        "pics": {SLOT: PICS},
         "suite_hash": "5" * 64,
     }
     lock["sha256"] = hashlib.sha256(canonical(lock).encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import shutil
@@ -17,7 +18,7 @@ from conformance.dossier.verify import Verification, verify_dossier
 from conformance.dossier.write import write_dossier
 from conformance.model import Finding, Outcome, Verdict
 from conformance.result import NotRun, RunResult, RunStatus
-from protocols.record import read_history
+from protocols.record import canonical, read_history
 from protocols.wire.base import Label
 
 Rewrite = Callable[..., Path]
@@ -207,6 +208,15 @@ def test_an_invented_waiver_use_is_found(master: Any, rewrite: Rewrite) -> None:
 def test_declarations_other_than_the_plans_are_found(master: Any, rewrite: Rewrite) -> None:
     text = problems_of(rewrite(pics={"reader": {"reader.shutter": False}}), master)
     assert "differs from the PICS in the plan lock" in text
+
+
+def test_facts_other_than_the_plans_are_found(master: Any, rewrite: Rewrite) -> None:
+    lock = {key: value for key, value in master.result.plan_lock.items() if key != "sha256"}
+    lock["pics"] = {"reader": {"reader.sam_sockets": 0, "reader.shutter": True}}
+    lock["sha256"] = hashlib.sha256(canonical(lock).encode()).hexdigest()
+    text = problems_of(rewrite(plan_lock=lock, pics=lock["pics"]), master)
+    assert "judged under pics other than those of the plan lock" in text
+    assert "the history was made under another plan" in text
 
 
 def test_an_edited_plan_lock_is_found(master: Any, rewrite: Rewrite) -> None:

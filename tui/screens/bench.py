@@ -104,6 +104,7 @@ class BenchPane(Pane):
             place = places.get(name)
             link = (place.link + (f"  ({place.reader})" if place.reader else "")) if place else slot.link
             table.add_row(name, slot.device_class, slot.dialect or slot.image, steady(link), key=name)
+        table.styles.height = table.row_count + 1
         table.move_cursor(row=min(row, max(table.row_count - 1, 0)))
 
     def _slot(self) -> str:

@@ -39,8 +39,8 @@ class ConformancePane(Pane):
         self.marked: set[str] = set()
         self.matrix: tuple[int, int] | None = None
         self.ended: Certified | None = None
-        self._nodes: dict[str, TreeNode[Any]] = {}
-        self._groups: list[tuple[TreeNode[Any], str, tuple[Check, ...]]] = []
+        self.leaves: dict[str, TreeNode[Any]] = {}
+        self.branches: list[tuple[TreeNode[Any], str, tuple[Check, ...]]] = []
         self._wrong_only = False
         self._message = ""
 
@@ -94,24 +94,24 @@ class ConformancePane(Pane):
     def _build(self) -> None:
         tree = self.query_one(AsciiTree)
         tree.clear()
-        self._nodes.clear()
-        self._groups.clear()
+        self.leaves.clear()
+        self.branches.clear()
         narrowed = bool(self.query_one("#conf-filter", Input).value) or self._wrong_only
         for suite in suites_of(self.checks, self._wanted):
             branch = tree.root.add("", data=suite, expand=narrowed)
-            self._groups.append((branch, suite.name, suite.checks))
+            self.branches.append((branch, suite.name, suite.checks))
             for group in suite.clauses:
                 twig = branch.add("", data=group, expand=True)
-                self._groups.append((twig, group.clause, group.checks))
+                self.branches.append((twig, group.clause, group.checks))
                 for check in group.checks:
-                    self._nodes[check.id] = twig.add_leaf("", data=check)
+                    self.leaves[check.id] = twig.add_leaf("", data=check)
         self._label_all()
 
     def _label_all(self) -> None:
         by_id = {check.id: check for check in self.checks}
-        for check_id, node in self._nodes.items():
+        for check_id, node in self.leaves.items():
             node.set_label(self._check_label(by_id[check_id]))
-        self._label_groups(self._groups)
+        self._label_groups(self.branches)
 
     def _label_groups(self, groups: Iterable[tuple[TreeNode[Any], str, tuple[Check, ...]]]) -> None:
         for node, name, checks in groups:
@@ -200,10 +200,10 @@ class ConformancePane(Pane):
         """One message of the engine."""
         self.state.hear(message)
         if message.kind in ("begin", "end"):
-            node = self._nodes.get(message.check_id)
+            node = self.leaves.get(message.check_id)
             if node is not None:
                 node.set_label(self._check_label(node.data))
-                self._label_groups(g for g in self._groups if any(c.id == message.check_id for c in g[2]))
+                self._label_groups(g for g in self.branches if any(c.id == message.check_id for c in g[2]))
         elif message.kind == "preflight":
             self._message = ""
         data = self._cursor()

@@ -1,0 +1,306 @@
+"""Stories: a stateful search over the reader, whose shrunk counterexample becomes a plan file that runs by itself.
+
+A Hypothesis machine walks over :data:`conformance.stateful_model.LINES` in process, under virtual time, from one seed. When
+the reader's answers disagree with the model, Hypothesis shrinks the walk; what is left is a list of lines, kept under
+``story`` in a plan file and replayed by :func:`replay_story` as a check like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from conformance.execute import execute
+from conformance.inprocess import reader_facts
+from conformance.model import Outcome
+from conformance.roles.card_reader import ReaderTester
+from conformance.roles.card_reader_view import ReaderStep, ReaderView, card_reader_dialect
+from conformance.stateful_model import LINES, ReaderModel
+from conformance.suites.card_reader_acts import SELECT_SSSE, await_power, command, is_in, is_out, watch
+from conformance.suites.card_reader_words import ReaderCheck
+from protocols.clock import LoopClock, VirtualLoop, run_virtual
+from protocols.record import History
+from protocols.wire.base import Label
+from protocols.wire.card_reader import Op, Place, Reply, Request
+from scenarios.profiles import device_class_profile
+from scenarios.simulated import SimulatedReaderSlot
+
+__all__ = ["Story", "StoryFailed", "find_counterexample", "perform", "replay_story", "save_plan"]
+
+SETTLE_S = 2.0
+"""How long a hand's action is given to show on a simulated reader: longer than an intake."""
+
+COMMANDS: dict[str, Request] = {
+    "entry on": Request(Op.ENTRY, enabled=True),
+    "entry off": Request(Op.ENTRY, enabled=False),
+    "reset": Request(Op.CHIP_ON),
+    "apdu": Request(Op.CHIP_APDU, data=SELECT_SSSE),
+    "chip off": Request(Op.CHIP_OFF),
+    "initialise": Request(Op.INITIALISE, place=Place.STAY),
+    **{f"move {place}": Request(Op.MOVE, place=Place(place)) for place in ("gate", "ic", "rf", "eject", "capture")},
+}
+
+
+async def perform(t: ReaderTester, line: str) -> tuple[Reply | None, Reply]:
+    """Do one line of a story. Gives the answer to its command (None for what a hand does), and the status after it.
+
+    Raises ValueError for a line that is not of :data:`LINES`.
+    """
+    if line not in LINES:
+        raise ValueError(f"no story line {line!r}; known: {', '.join(LINES)}")
+    request = COMMANDS.get(line)
+    if request is not None:
+        reply = await command(t, request)
+        return reply, await command(t, Request(Op.STATUS))
+    if line == "power":
+        await t.act("poweroff")
+        await t.pause(0.5)
+        await t.act("poweron")
+        return None, await await_power(t)
+    await t.act(line)
+    wanted = {"insert": is_in, "remove": is_out}.get(line.split()[0], lambda seen: True)
+    seen = await watch(t, wanted, SETTLE_S)
+    if line.startswith("insert"):
+        await t.pause(SETTLE_S)  # the card may show at the mouth while it is still drawn in
+        seen = await command(t, Request(Op.STATUS))
+    return None, seen
+
+
+class Story(ReaderCheck):
+    """DG-CXC-09, DG-CXC-12, BJ-INS-02: a status that disagrees with what was done to the card would break it."""
+
+    id = "reader.story"
+    title = Label("按故事逐步操作，状态始终与卡的位置一致", "a story, and a status that is true after each line")
+    clauses = ("DG-CXC-09", "DG-CXC-12", "BJ-INS-02")
+    kills = ("reader.eject-noop",)
+    source = "a saved counterexample"
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        unknown = [each for each in lines if each not in LINES]
+        if unknown:
+            raise ValueError(f"no story line {unknown[0]!r}; known: {', '.join(LINES)}")
+        self.lines = tuple(lines)
+
+    async def drive(self, t: ReaderTester) -> None:
+        for number, line in enumerate(self.lines, 1):
+            with t.step(f"line.{number:03d}", line=line):
+                await perform(t, line)
+
+    def judge(self, v: ReaderView) -> None:
+        model = model_of(v.dialect.rules.host_ack, v.facts.get("parameters") or {})
+        for step in v.each("line.*"):
+            line = str(step.note["line"])
+            for why in model.follow(line, *answers_of(step, line)):
+                v.must(False, f"“{line}”之后与模型不符：{why}", why, step)
+            v.must(True, f"已执行“{line}”", f"did {line!r}", step)
+
+
+def answers_of(step: ReaderStep, line: str) -> tuple[Reply | None, Reply]:
+    """The answer to the line's command, and the last status of the step."""
+    request = COMMANDS.get(line)
+    reply = None if request is None else step.only(request.op).reply
+    return reply, step.only(Op.STATUS).reply
+
+
+def model_of(initialise_first: bool, parameters: Mapping[str, Any]) -> ReaderModel:
+    return ReaderModel(initialise_first=initialise_first, parameters=parameters)
+
+
+class StoryFailed(AssertionError):
+    """The reader disagrees with the model; ``lines`` led there, ``why`` says what is wrong."""
+
+    def __init__(self, lines: Sequence[str], why: str) -> None:
+        super().__init__(f"{why} (after {'; '.join(lines)})")
+        self.lines, self.why = tuple(lines), why
+
+
+class _Bench:
+    """One reader in process, driven line by line from outside the event loop."""
+
+    def __init__(self, dialect: str, make: Callable[..., Any] | None, number: int, options: Mapping[str, Any]) -> None:
+        self.lines: list[str] = []
+        self.runner = asyncio.Runner(loop_factory=VirtualLoop)
+        self.tester = self.runner.run(self._start(dialect, make, number, options))
+        self.model = model_of(self.tester.dialect.rules.host_ack, self.tester.facts["parameters"])
+
+    async def _start(
+        self, dialect: str, make: Callable[..., Any] | None, number: int, options: Mapping[str, Any]
+    ) -> ReaderTester:
+        clock = LoopClock()
+        self.slot = SimulatedReaderSlot(dialect, clock, make=make, seed=number, **options)
+        tester = ReaderTester(
+            slot="reader",
+            dialect=card_reader_dialect(dialect),
+            open_line=self.slot.open_line,
+            hand=self.slot.hand,
+            history=History(clock.now),
+            clock=clock,
+            facts=reader_facts(dialect, _declared(options)),
+        )
+        await tester.open()
+        await tester.home()
+        return tester
+
+    def step(self, line: str) -> None:
+        """Do *line* and compare. Raises :class:`StoryFailed`."""
+        self.lines.append(line)
+        wrong = self.model.follow(line, *self.runner.run(perform(self.tester, line)))
+        if wrong:
+            raise StoryFailed(self.lines, wrong[0])
+
+    def close(self) -> None:
+        self.runner.run(self.tester.close())
+        self.runner.run(self.slot.aclose())
+        self.runner.close()
+
+
+def _declared(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What may be declared of a simulated reader: its defaults, unless *options* change them."""
+    return {} if {"readings", "options"} & set(options) else device_class_profile("card_reader").defaults()
+
+
+def machine_of(
+    dialect: str, make: Callable[..., Any] | None, number: int, options: Mapping[str, Any]
+) -> type[RuleBasedStateMachine]:
+    """A machine class over one kind of reader. One rule for the commands, one for each thing that a hand does."""
+
+    class ReaderMachine(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bench = _Bench(dialect, make, number, options)
+
+        @rule(line=st.sampled_from(sorted(COMMANDS)))
+        def command(self, line: str) -> None:
+            self.bench.step(line)
+
+        @rule()
+        def card(self) -> None:
+            """A card on its way through: what a kiosk does most."""
+            for line in ("entry on", "insert 3.0"):
+                self.bench.step(line)
+
+        @rule()
+        def remove(self) -> None:
+            self.bench.step("remove")
+
+        @precondition(lambda self: self.bench.model.allows("jam"))
+        @rule()
+        def jam(self) -> None:
+            self.bench.step("jam")
+
+        @precondition(lambda self: self.bench.model.allows("clear-jam"))
+        @rule()
+        def clear_jam(self) -> None:
+            self.bench.step("clear-jam")
+
+        @rule()
+        def chip(self) -> None:
+            """A card under the contacts."""
+            for line in ("entry on", "insert 3.0", "move ic", "reset"):
+                self.bench.step(line)
+
+        @precondition(lambda self: self.bench.model.allows("power"))
+        @rule(ready=st.booleans())
+        def power(self, ready: bool) -> None:
+            """A power cut; ``ready`` also initialises, for else nothing is worth looking at."""
+            for line in ("power", "initialise") if ready else ("power",):
+                self.bench.step(line)
+
+        def teardown(self) -> None:
+            self.bench.close()
+
+    return ReaderMachine
+
+
+def find_counterexample(
+    dialect: str = "crt591",
+    make: Callable[..., Any] | None = None,
+    seed_number: int = 1,
+    *,
+    examples: int = 60,
+    steps: int = 14,
+    **options: Any,
+) -> list[str] | None:
+    """Search for a story on which the reader of *make* disagrees with the model; the shrunk one, or None.
+
+    Deterministic: the same arguments give the same story.
+    """
+    machine = seed(seed_number)(machine_of(dialect, make, seed_number, options))
+    search = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        database=None,
+        print_blob=False,
+        report_multiple_bugs=False,
+        verbosity=Verbosity.quiet,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        run_state_machine_as_test(machine, settings=search)
+    except StoryFailed as failed:
+        return list(failed.lines)
+    return None
+
+
+def save_plan(path: Path, actions: Sequence[str], *, dialect: str = "crt591", fault: str = "", number: int = 1) -> None:
+    """Write *actions* as the story of a plan file with its bench inside. *fault* builds the reader as that mutant."""
+    slot = {"class": "card_reader", "dialect": dialect, "link": "sim://"} | ({"fault": fault} if fault else {})
+    plan = {
+        "plan": path.stem[:64],
+        "title": {"zh": "自动找到并缩短的反例", "en": "a counterexample, found and shrunk"},
+        "bench": {
+            "bench": f"story-{dialect}",
+            "under_test": "device.card_reader",
+            "clock": "virtual",
+            "slots": {"reader": slot},
+            "seed": number,
+        },
+        "profile": "dongguan-cabinet-xc",
+        "story": list(Story(actions).lines),
+        "seed": number,
+    }
+    fresh = path.with_suffix(".tmp")
+    fresh.write_text(yaml.safe_dump(plan, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    fresh.replace(path)
+
+
+def replay_story(
+    lines: Sequence[str],
+    dialect: str = "crt591",
+    make: Callable[..., Any] | None = None,
+    seed_number: int = 1,
+    **options: Any,
+) -> tuple[Outcome, History]:
+    """Run a story as a check, in process: its outcome comes from the history, like that of every other check."""
+    check = Story(lines)
+
+    async def main() -> tuple[Outcome, History]:
+        clock = LoopClock()
+        history = History(clock.now)
+        slot = SimulatedReaderSlot(dialect, clock, make=make, seed=seed_number, **options)
+        tester = ReaderTester(
+            slot="reader",
+            dialect=card_reader_dialect(dialect),
+            open_line=slot.open_line,
+            hand=slot.hand,
+            history=history,
+            clock=clock,
+            facts=reader_facts(dialect, _declared(options)),
+        )
+        try:
+            await tester.open()
+            return await execute(check, tester), history
+        finally:
+            await tester.close()
+            await slot.aclose()
+
+    return run_virtual(main())
