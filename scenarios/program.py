@@ -34,6 +34,11 @@ class ForeignProgram:
         except OSError as error:
             raise BenchError(f"program {self._command[0]!r} cannot be started: {error}") from error
 
+    @property
+    def ended(self) -> bool:
+        """True when a started program is no longer running."""
+        return self._process is not None and self._process.returncode is not None
+
     async def stop(self) -> None:
         """End the program and all that it started."""
         process, self._process = self._process, None

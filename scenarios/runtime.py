@@ -73,6 +73,7 @@ class LiveBench:
     cards: dict[str, LiveCard] = field(default_factory=dict[str, LiveCard])
     pcscd: PrivatePcscd | None = None
     _places: dict[str, ReaderSlot] = field(default_factory=dict[str, ReaderSlot])
+    _ports: list[PcscCardPort | HeldCardPort] = field(default_factory=list[PcscCardPort | HeldCardPort])
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def __aenter__(self) -> LiveBench:
@@ -205,11 +206,10 @@ class LiveBench:
         await _card_appears(place.reader, pcscd.socket, self.clock)
 
         async def revive() -> None:
-            await port.aclose()
-            await pcscd.restart()
-            await _card_appears(place.reader, pcscd.socket, self.clock)
-            await port.reopen()
+            if port.broken:
+                await self._restart_pcscd(pcscd)
 
+        self._ports.append(port)
         hand = SimulatorHand(port.act, CARD_ACTIONS)
         return LiveCard(name, slot, hand, port, revive, place.url, card)
 
@@ -222,13 +222,26 @@ class LiveBench:
         await _card_appears(place.reader, pcscd.socket, self.clock)
 
         async def revive() -> None:
-            await port.aclose()
-            await pcscd.restart()
-            await program.restart()
-            await _card_appears(place.reader, pcscd.socket, self.clock)
+            if port.broken:
+                await self._restart_pcscd(pcscd)
+            if port.broken or program.ended:
+                await program.restart()
             await port.reopen()
+            await _card_appears(place.reader, pcscd.socket, self.clock)
+
+        self._ports.append(port)
 
         return LiveCard(name, slot, await self._hand(name, slot), port, revive, place.url)
+
+    async def _restart_pcscd(self, pcscd: PrivatePcscd) -> None:
+        """End an exchange that hangs. Every card's connection goes with the daemon, so every port begins anew."""
+        for port in self._ports:
+            await port.aclose()
+        await pcscd.restart()
+        for port in self._ports:
+            await port.reopen()
+        for place in self._places.values():
+            await _card_appears(place.reader, pcscd.socket, self.clock)
 
     async def _hand(self, name: str, slot: Slot) -> Hand:
         spec = slot.hand

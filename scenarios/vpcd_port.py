@@ -27,6 +27,11 @@ class HeldCardPort:
             await self.insert()
         return await self._port.power_on(warm)
 
+    @property
+    def broken(self) -> str:
+        """The exchange that hangs since; empty when all is well."""
+        return self._port.broken
+
     async def power_off(self) -> None:
         await self._port.power_off()
 

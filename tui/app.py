@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.terminal_theme import TerminalTheme
 from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -52,6 +53,14 @@ THEME = Theme(
     dark=True,
 )
 
+# The sixteen colours that the texts name, made calm: a screen full of verdicts must not shout.
+ANSI = TerminalTheme(
+    (17, 23, 28),
+    (213, 221, 227),
+    [(17, 23, 28), (226, 115, 110), (127, 201, 138), (224, 179, 92), (111, 160, 210), (196, 146, 208), (111, 179, 210), (213, 221, 227)],
+    [(98, 114, 126), (240, 140, 134), (150, 214, 160), (238, 200, 124), (140, 182, 224), (212, 170, 222), (140, 200, 224), (255, 255, 255)],
+)
+
 _KEYS = {key for action in ACTIONS for key in (action.key, *action.also)}
 
 
@@ -82,6 +91,7 @@ class OnecardApp(App[None]):
     ) -> None:
         super().__init__()
         install()
+        self.ansi_theme_dark = ANSI
         self.set_reactive(OnecardApp.language, language)
         self.dossiers, self.dossier_path = dossiers, dossier
         self.bench_files = list(bench_files or ())

@@ -9,13 +9,14 @@ from typing import Any
 
 from conformance.catalogue import METHOD_LABELS
 from conformance.dossier.explain import FINDING_LABELS, Explanation, explain_outcome
+from conformance.dossier.laboratory import LABORATORY_FIELDS, derived_fields
 from conformance.dossier.read import Dossier
 from conformance.dossier.remedies import what_to_do
 from conformance.dossier.statement import BENCH_CLASS_LABELS, CLOCK_CLASS_LABELS, OVERALL_LABELS, caveats, statement
 from conformance.dossier.trace import bilingual_tree
 from conformance.matrix import ClauseMatrix, Evidence, GroupVerdict, MatrixRow, clause_matrix, group_verdict
 from conformance.model import BLAME_LABELS, VERDICT_LABELS, Outcome, Verdict
-from conformance.result import Laboratory, NotRun
+from conformance.result import NO_TEXT, NotRun
 from protocols.record import GENESIS
 from protocols.wire.base import Label, Node
 
@@ -235,10 +236,14 @@ class Report:
         return tuple(flatten(self.result.pixit))
 
     @property
-    def laboratory(self) -> tuple[tuple[str, Label, str], ...]:
-        """Reference, name and content of each field of ISO/IEC 17025 7.8 that only the laboratory can fill."""
-        given: Laboratory = self.result.laboratory
-        return tuple((where, label, str(getattr(given, name))) for name, where, label in LABORATORY_FIELDS)
+    def laboratory(self) -> tuple[tuple[str, Label, Label], ...]:
+        """Reference, name and content of each field of ISO/IEC 17025 7.8; empty where only the laboratory knows."""
+        given, known = self.result.laboratory, derived_fields(self.result)
+        rows: list[tuple[str, Label, Label]] = []
+        for name, where, label in LABORATORY_FIELDS:
+            said = str(getattr(given, name))
+            rows.append((where, label, Label(said, said) if said else known.get(name, NO_TEXT)))
+        return tuple(rows)
 
 
 def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -257,26 +262,3 @@ def show_value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "–"
     return "–" if value in (None, "") else str(value)
-
-
-LABORATORY_FIELDS: tuple[tuple[str, str, Label], ...] = (
-    ("laboratory_name", "7.8.2.1 b", Label("实验室名称", "name of the laboratory")),
-    ("laboratory_address", "7.8.2.1 b", Label("实验室地址", "address of the laboratory")),
-    ("location", "7.8.2.1 c", Label("检测地点", "location of the tests")),
-    ("customer", "7.8.2.1 e", Label("客户名称", "customer")),
-    ("customer_contact", "7.8.2.1 e", Label("客户联系方式", "contact of the customer")),
-    ("method", "7.8.2.1 f", Label("检测方法", "test method")),
-    ("item", "7.8.2.1 g", Label("样品描述与唯一标识", "description and identification of the item")),
-    ("item_condition", "7.8.2.1 g", Label("样品状态", "condition of the item")),
-    ("received_on", "7.8.2.1 h", Label("样品接收日期", "date of receipt")),
-    ("tested_on", "7.8.2.1 i", Label("检测日期", "date of the tests")),
-    ("issued_on", "7.8.2.1 j", Label("报告签发日期", "date of issue")),
-    ("sampling", "7.8.2.1 k", Label("抽样方案", "sampling plan")),
-    ("deviations", "7.8.2.1 n", Label("对方法的补充、偏离或删减", "additions, deviations, exclusions")),
-    ("authorised_by", "7.8.2.1 o", Label("报告批准人", "authorised by")),
-    ("external_results", "7.8.2.1 p", Label("外部提供的结果", "results from external providers")),
-    ("customer_supplied", "7.8.2.2", Label("客户提供的信息", "information supplied by the customer")),
-    ("test_conditions", "7.8.3.1 a", Label("检测条件", "test conditions")),
-    ("uncertainty", "7.8.3.1 c", Label("测量不确定度", "measurement uncertainty")),
-    ("decision_rule", "7.8.6", Label("判定规则", "decision rule")),
-)

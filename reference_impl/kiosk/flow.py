@@ -142,7 +142,7 @@ class Flow:
         return replace(state, phase=phase, deadline=deadline, problem=problem, detail=detail), None
 
     def _fault(self, state: State, event: Event, now: float) -> Step:
-        if isinstance(event, Tick) and _due(state, now):
+        if isinstance(event, Tick) and state.due(now):
             return replace(state, phase=Phase.START, deadline=None, attempts=0), Recover()
         return state, None
 
@@ -220,7 +220,7 @@ class Flow:
         return state, VerifyPin(event.pin)
 
     def _holder(self, state: State, event: Event, now: float) -> Step:
-        if isinstance(event, Finished | Declined) or (isinstance(event, Tick) and _due(state, now)):
+        if isinstance(event, Finished | Declined) or (isinstance(event, Tick) and state.due(now)):
             return self._give_back(state, None)
         return self._with_card_inside(state, event, now)
 
@@ -228,7 +228,7 @@ class Flow:
         """What every phase does in which somebody is waited for while the card is inside."""
         if isinstance(event, Declined):
             return self._give_back(state, Problem.CANCELLED)
-        if isinstance(event, Tick) and _due(state, now):
+        if isinstance(event, Tick) and state.due(now):
             return self._give_back(state, Problem.TIME_OUT)
         if isinstance(event, LookFailed):
             if state.silent + 1 >= self.policy.silent_looks:
@@ -279,7 +279,7 @@ class Flow:
             if event.media.in_reader or event.media is Media.REAR:
                 return self._give_back(state, state.problem)
             return state, None
-        if isinstance(event, Tick) and _due(state, now):
+        if isinstance(event, Tick) and state.due(now):
             if self.policy.motorised:
                 return replace(state, phase=Phase.CAPTURE, deadline=None), CaptureCard()
             return replace(state, reminded=True, deadline=now + self.policy.take_s), None
@@ -326,7 +326,3 @@ class Flow:
         if state.phase in WAITING:
             return self._give_back(state, Problem.STOPPING)
         return state, None
-
-
-def _due(state: State, now: float) -> bool:
-    return state.deadline is not None and now >= state.deadline

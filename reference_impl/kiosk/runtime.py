@@ -181,7 +181,7 @@ class Kiosk:
                 if self._stops:
                     self._stops -= 1
                     return Stop()
-                if self.state.deadline is not None and self._clock.now() >= self.state.deadline:
+                if self.state.due(self._clock.now()):
                     return Tick()
                 if look_at is not None and (seen := await self._look()) is not None:
                     return seen

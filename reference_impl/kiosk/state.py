@@ -40,6 +40,8 @@ WAITING = frozenset({Phase.IDLE, Phase.CONFIRM, Phase.PIN, Phase.HOLDER, Phase.T
 ABOUT_A_CARD = frozenset({Phase.READ, Phase.AUTHENTICATE, Phase.COUNT, Phase.VERIFY, Phase.READ_HOLDER})
 """Works on a card: whatever they fail with, the card goes back."""
 
+ROUNDING_S = 0.001
+
 AT_MOUTH = frozenset({Media.GATE, Media.LONG, Media.SHORT})
 
 
@@ -86,3 +88,7 @@ class State:
     stuck: bool = False
     stopping: bool = False
     served: int = 0
+
+    def due(self, now: float) -> bool:
+        """True when the deadline has come. Timers fire at their instant give or take rounding: a millisecond is none."""
+        return self.deadline is not None and now >= self.deadline - ROUNDING_S

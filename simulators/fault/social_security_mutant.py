@@ -51,4 +51,5 @@ def holder_mutant(
 def _mutant(
     name: str, zh: str, en: str, like: str, make: Callable[..., Any], variants: tuple[str, ...], equivalent: str
 ) -> Mutant:
-    return Mutant(f"card.{name}", "card", Label(zh, en), make, variants, equivalent, like)
+    rule = f"spec/cards.md {like}" if like[0].isdigit() else like
+    return Mutant(f"card.{name}", "card", Label(zh, en), make, variants, equivalent, rule)

@@ -37,7 +37,7 @@ PROFILES = {
 
 READER_PICS = """contact rf mifare resident_id magnetic motorised capture retain_bin bin_capacity stacker sam_sockets
 class_a class_b memory_cards powerdown_rule interface"""
-CARD_PICS = "generation algorithm contactless offline_account pin"
+CARD_PICS = "generation algorithm contactless offline_account pin test_keys"
 
 # Defaults in brackets in spec/open-readings.md.
 READER_DEFAULTS = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import RichLog, Static
 from textual.worker import Worker
 
@@ -44,10 +44,11 @@ class BenchPane(Pane):
         yield Static(id="bench-head")
         with Vertical(id="bench-slots-box", classes="box"):
             yield AsciiTable(id="bench-slots")
-        with VerticalScroll(id="bench-state-box", classes="box"):
-            yield Static(id="bench-state")
-        with Vertical(id="bench-log-box", classes="box"):
-            yield RichLog(id="bench-log", wrap=True, max_lines=500)
+        with Horizontal(id="bench-lower"):
+            with VerticalScroll(id="bench-state-box", classes="box"):
+                yield Static(id="bench-state")
+            with Vertical(id="bench-log-box", classes="box"):
+                yield RichLog(id="bench-log", wrap=True, max_lines=500)
 
     def on_mount(self) -> None:
         from scenarios.service import bench_files
@@ -105,6 +106,7 @@ class BenchPane(Pane):
             link = (place.link + (f"  ({place.reader})" if place.reader else "")) if place else slot.link
             table.add_row(name, slot.device_class, slot.dialect or slot.image, steady(link), key=name)
         table.styles.height = table.row_count + 1
+        self.query_one("#bench-slots-box").styles.height = table.row_count + 3
         table.move_cursor(row=min(row, max(table.row_count - 1, 0)))
 
     def _slot(self) -> str:

@@ -42,7 +42,7 @@ class ConformancePane(Pane):
         self.leaves: dict[str, TreeNode[Any]] = {}
         self.branches: list[tuple[TreeNode[Any], str, tuple[Check, ...]]] = []
         self._wrong_only = False
-        self._message = ""
+        self._message, self._message_style = "", "bold yellow"
 
     def compose(self) -> ComposeResult:
         yield Static(id="conf-head")
@@ -167,7 +167,7 @@ class ConformancePane(Pane):
         elif state.running:
             line.append(f"{bar(state.index, state.total, 20)} {state.index}/{state.total}  ", style="cyan")
         elif self._message:
-            line.append(self._message + "  ", style="bold yellow")
+            line.append(self._message + "  ", style=self._message_style)
         elif self.ended is not None:
             style = {0: "bold green", 1: "bold red"}.get(self.ended.exit_code, "bold yellow")
             line.append(f"{self.t('conf.overall')}: {self.onecard.overall_text(self.ended.result.overall)}  ", style=style)
@@ -226,7 +226,7 @@ class ConformancePane(Pane):
     def failed(self, message: str) -> None:
         """The run could not be made; *message* says why."""
         self.state.running, self.matrix = False, None
-        self._message = steady(message.replace("\n", "; "))
+        self._message, self._message_style = steady(message.replace("\n", "; ")), "bold yellow"
         self._refresh()
 
     def take_result(self, result: Any) -> None:
@@ -235,6 +235,8 @@ class ConformancePane(Pane):
             self.state.take(result)
             self.ended = None
             self._message = f"{self.t('conf.dossier')}: {self.onecard.overall_text(result.overall)}"
+            good = str(result.overall).startswith("pass")
+            self._message_style = "bold green" if good else "bold red" if result.overall == "fail" else "bold yellow"
             self._refresh()
 
     def _refresh(self) -> None:

@@ -25,6 +25,7 @@ __all__ = ["TraceList"]
 CACHED_LINES = 4096
 COLOURS = {"tx": "cyan", "rx": "green", "-": ""}
 PAGE_MARGIN = 2
+SELECTED = Style(bgcolor="#2f5468", color="#ffffff")
 
 
 class TraceList(ScrollView, can_focus=True):
@@ -86,7 +87,7 @@ class TraceList(ScrollView, can_focus=True):
         line = self._line(index).copy()
         line.truncate(width, pad=True)
         if index == self.cursor:
-            line.stylize(Style(reverse=True))
+            line.stylize(SELECTED)
         segments = list(Segment.apply_style(line.render(self.app.console), self.rich_style))
         return Strip(segments).adjust_cell_length(width, self.rich_style)
 
