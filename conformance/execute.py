@@ -39,7 +39,7 @@ async def execute(check: Check, tester: Tester) -> Outcome:
     How a stimulus ended early is itself a record (kind ``check``, phase ``cut``), so that a judge elsewhere knows too.
     """
     history, slot = tester.history, tester.slot
-    history.append(slot, "-", "check", id=check.id, phase="begin", facts=_shown(tester.facts, check.device_class))
+    begin = history.append(slot, "-", "check", id=check.id, phase="begin", facts=_shown(tester.facts, check.device_class))
     try:
         await check.stimulus(tester)
     except HandUnable as error:
@@ -55,7 +55,7 @@ async def execute(check: Check, tester: Tester) -> Outcome:
     except Exception as error:  # the harness's own fault must become a verdict, not a lost run
         history.append(slot, "-", "cut", why="harness", en=f"{type(error).__name__}: {error}")
     history.append(slot, "-", "check", id=check.id, phase="end")
-    return judge(check, history.records, slot)
+    return judge(check, history.records[begin.seq :], slot)
 
 
 def _shown(facts: Mapping[str, Any], device_class: str) -> dict[str, Any]:

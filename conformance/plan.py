@@ -23,6 +23,7 @@ from scenarios.profiles import DeviceClassProfile, device_class_profile, load_pr
 
 __all__ = ["PlanError", "Resolved", "Selected", "lock_of", "resolve", "suite_hash", "tool_version"]
 
+_HASHED_SUFFIXES = (".py", ".yaml", ".j2", ".css")
 _HASHED = ("conformance", "protocols/wire", "scenarios/profiles")
 
 
@@ -86,7 +87,7 @@ def suite_hash() -> str:
     digest = hashlib.sha256()
     for folder in _HASHED:
         for path in sorted((root / folder).rglob("*")):
-            if path.suffix in (".py", ".yaml") and path.is_file():
+            if path.suffix in _HASHED_SUFFIXES and path.is_file():
                 digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

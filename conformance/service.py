@@ -196,9 +196,37 @@ def certify(
     run_id = hashlib.sha256(f"{lock_of(resolved)['sha256']} {started}".encode()).hexdigest()[:16]
     folder.parent.mkdir(parents=True, exist_ok=True)
     history = begin_dossier(folder, run_id, suite_hash=suite_hash(), tool_version=tool_version())
-    result = run(resolved, RunOptions(history, run_id, progress, ask_person, stop_requested=stop_requested))
-    if with_matrix and result.status is RunStatus.COMPLETE:
-        result = replace(result, kill_matrix=cached_matrix(cache_folder(), matrix_progress))
+    with _MatrixAside(with_matrix, matrix_progress) as matrix:
+        result = run(resolved, RunOptions(history, run_id, progress, ask_person, stop_requested=stop_requested))
+        if result.status is RunStatus.COMPLETE:
+            result = replace(result, kill_matrix=matrix.wait())
     write_dossier(folder, result, history)
     progress(Progress("done"))
     return Certified(result, folder, verify_dossier(folder))
+
+
+class _MatrixAside:
+    """Measures the kill matrix beside the run, which mostly waits for motors; one that is no longer wanted ends soon."""
+
+    def __init__(self, wanted: bool, progress: Callable[[int, int, str], None]) -> None:
+        self._wanted, self._progress = wanted, progress
+        self._cancelled = threading.Event()
+        self._pool = ThreadPoolExecutor(1, "kill matrix")
+
+    def __enter__(self) -> _MatrixAside:
+        if self._wanted:
+            self._found = self._pool.submit(cached_matrix, cache_folder(), self._step)
+        return self
+
+    def wait(self) -> KillMatrix:
+        """The matrix; empty when it was not wanted."""
+        return self._found.result() if self._wanted else KillMatrix()
+
+    def __exit__(self, *exc: object) -> None:
+        self._cancelled.set()
+        self._pool.shutdown(wait=True)
+
+    def _step(self, done: int, total: int, what: str) -> None:
+        if self._cancelled.is_set():
+            raise CancelledError
+        self._progress(done, total, what)

@@ -37,6 +37,8 @@ __all__ = ["Story", "StoryFailed", "find_counterexample", "perform", "replay_sto
 SETTLE_S = 2.0
 """How long a hand's action is given to show on a simulated reader: longer than an intake."""
 
+PLACES = ("gate", "ic", "rf", "eject", "capture")
+
 COMMANDS: dict[str, Request] = {
     "entry on": Request(Op.ENTRY, enabled=True),
     "entry off": Request(Op.ENTRY, enabled=False),
@@ -44,7 +46,7 @@ COMMANDS: dict[str, Request] = {
     "apdu": Request(Op.CHIP_APDU, data=SELECT_SSSE),
     "chip off": Request(Op.CHIP_OFF),
     "initialise": Request(Op.INITIALISE, place=Place.STAY),
-    **{f"move {place}": Request(Op.MOVE, place=Place(place)) for place in ("gate", "ic", "rf", "eject", "capture")},
+    **{f"move {place}": Request(Op.MOVE, place=Place(place)) for place in PLACES},
 }
 
 
@@ -176,9 +178,13 @@ def machine_of(
             super().__init__()
             self.bench = _Bench(dialect, make, number, options)
 
-        @rule(line=st.sampled_from(sorted(COMMANDS)))
+        @rule(line=st.sampled_from(sorted(each for each in COMMANDS if not each.startswith("move"))))
         def command(self, line: str) -> None:
             self.bench.step(line)
+
+        @rule(place=st.sampled_from(PLACES))
+        def move(self, place: str) -> None:
+            self.bench.step(f"move {place}")
 
         @rule()
         def card(self) -> None:
@@ -224,8 +230,8 @@ def find_counterexample(
     make: Callable[..., Any] | None = None,
     seed_number: int = 1,
     *,
-    examples: int = 60,
-    steps: int = 14,
+    examples: int = 150,
+    steps: int = 16,
     **options: Any,
 ) -> list[str] | None:
     """Search for a story on which the reader of *make* disagrees with the model; the shrunk one, or None.

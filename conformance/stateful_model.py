@@ -156,7 +156,9 @@ class ReaderModel:
 
     def _ejected(self) -> frozenset[Media]:
         holds = self.parameters.get("reader.eject_holds")
-        return frozenset({Media.NONE, Media.GATE}) if holds is None else frozenset({Media.GATE if holds else Media.NONE})
+        return (
+            frozenset({Media.NONE, Media.GATE}) if holds is None else frozenset({Media.GATE if holds else Media.NONE})
+        )
 
     def _reset(self, rest: str, reply: Reply | None) -> list[str]:
         done = reply is not None and reply.ok

@@ -133,7 +133,7 @@ def read_history(path: Path) -> list[Record]:
     """Read and check a history file: JSON, numbering, chain. Raises :class:`HistoryError` naming the line."""
     records: list[Record] = []
     prev = GENESIS
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8", newline="\n") as lines:
         for number, line in enumerate(lines, 1):
             if len(line) > MAX_LINE_BYTES or not line.endswith("\n"):
                 raise HistoryError(str(path), number, "truncated or oversized line: the file was cut")

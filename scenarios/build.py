@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from simulators.card.psam import build_psam
+from simulators.card.readings import Readings
 from simulators.card.social_security import build_card
 
 from scenarios.models import Slot
@@ -17,6 +18,8 @@ from simulators.fault.base import mutants
 __all__ = ["BenchError", "build_slot_card", "build_slot_reader", "maker_of"]
 
 P = TypeVar("P")
+
+PSAM_IMAGE = "psam"
 
 
 class BenchError(Exception):
@@ -50,8 +53,9 @@ def build_slot_reader(slot: Slot, name: str, seed: int) -> Any:
 
 def build_slot_card(slot: Slot, name: str, seed: int) -> Any:
     """The simulated card of *slot*; ``image`` is its generation (``3.0``), optionally with options besides."""
+    readings = _fields(Readings, slot.readings, f"slot {name!r}: readings")
     try:
-        return maker_of(slot, name)(generation=slot.image, seed=seed, **slot.options)
+        return maker_of(slot, name)(generation=slot.image, seed=seed, readings=readings, **slot.options)
     except (TypeError, ValueError, KeyError) as error:
         raise BenchError(f"slot {name!r}: card image {slot.image!r} cannot be built: {error}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +19,12 @@ MAX_SLOTS = 16
 """As many readers as one pcscd serves (measured: 16)."""
 
 DEVICE_CLASSES = ("card_reader", "card")
+
+ROLES = (*(f"device.{each}" for each in DEVICE_CLASSES), "kiosk")
+"""What a bench may put under test. A kiosk is a program and has no slot."""
+
+FILLED_IN = re.compile(r"\{([\w.-]+)\}")
+"""What a program's command line has filled in: ``{python}``, or the name of a slot."""
 
 
 class Strict(BaseModel):
@@ -117,12 +124,17 @@ class Slot(Strict):
 
 
 class Bench(Strict):
-    """A bench: slots, links, and which role is under test."""
+    """A bench: slots, links, and which role is under test.
+
+    ``programs`` are command lines by name, started when all slots are up and ended with the bench. ``{python}`` is
+    this Python, and ``{reader}`` what a program must open to reach the slot *reader*: link URL, or PC/SC reader name.
+    """
 
     bench: str = Field(min_length=1, max_length=64)
     title: BothTexts | None = None
     under_test: Names
     slots: dict[str, Slot] = Field(min_length=1, max_length=MAX_SLOTS)
+    programs: dict[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
     clock: Literal["real", "virtual"] = "real"
     seed: int = Field(default=1, ge=0, le=2**32 - 1)
     folder: Path = Field(default=Path("."), exclude=True)
@@ -131,10 +143,22 @@ class Bench(Strict):
     @classmethod
     def _roles_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for role in value:
-            if role.removeprefix("device.") not in DEVICE_CLASSES:
-                known = ", ".join(f"device.{each}" for each in DEVICE_CLASSES)
-                raise ValueError(f"unknown role {role!r}; this version tests: {known}")
+            if role not in ROLES and role not in DEVICE_CLASSES:
+                raise ValueError(f"unknown role {role!r}; this version tests: {', '.join(ROLES)}")
         return value
+
+    @model_validator(mode="after")
+    def _programs_fit_the_slots(self) -> Bench:
+        for name, command in self.programs.items():
+            if not command or name in self.slots:
+                raise ValueError(f"program {name!r} needs a command line, and a name that no slot has")
+            for wanted in FILLED_IN.findall(" ".join(command)):
+                if wanted != "python" and wanted not in self.slots:
+                    known = ", ".join(("python", *self.slots))
+                    raise ValueError(f"program {name!r}: {{{wanted}}} is no slot of this bench; known: {known}")
+                if wanted in self.slots and self.slots[wanted].scheme == "sim":
+                    raise ValueError(f"program {name!r}: slot {wanted!r} is in process only; give it pty:// or vpcd://")
+        return self
 
     @model_validator(mode="after")
     def _virtual_means_in_process(self) -> Bench:
@@ -151,7 +175,7 @@ class Bench(Strict):
     @property
     def bench_class(self) -> str:
         """``in_process``, ``simulated`` or ``real_device``: stamped on every claim."""
-        mine = [self.slots[name] for name in self.targets()]
+        mine = [self.slots[name] for name in self.targets() or self.slots]
         if all(slot.scheme == "sim" for slot in mine):
             return "in_process"
         return "simulated" if all(slot.simulated for slot in mine) else "real_device"

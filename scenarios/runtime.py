@@ -31,6 +31,10 @@ OnViolation = Callable[[str, str], None]
 
 SLOTS_A_PAIR = 2
 
+PROGRAM_END_WAIT_S = 4.0
+"""A kiosk that is ended first brings the card that it holds to the mouth."""
+
+BRISK_MOTION_S = 0.04
 OPEN_TRIES = 100
 OPEN_PAUSE_S = 0.1
 """A foreign device that its hand program starts needs time to offer its port: ten seconds in all."""
@@ -71,6 +75,7 @@ class LiveBench:
     on_violation: OnViolation = lambda slot, text: None
     readers: dict[str, LiveReader] = field(default_factory=dict[str, LiveReader])
     cards: dict[str, LiveCard] = field(default_factory=dict[str, LiveCard])
+    programs: dict[str, ForeignProgram] = field(default_factory=dict[str, ForeignProgram])
     pcscd: PrivatePcscd | None = None
     _places: dict[str, ReaderSlot] = field(default_factory=dict[str, ReaderSlot])
     _ports: list[PcscCardPort | HeldCardPort] = field(default_factory=list[PcscCardPort | HeldCardPort])
@@ -97,6 +102,28 @@ class LiveBench:
                 self.readers[name] = await self._reader(name, slot, seed)
             else:
                 self.cards[name] = await self._card(name, slot, seed)
+        for name in self.bench.programs:
+            self.programs[name] = await self._program(name)
+
+    async def _program(self, name: str) -> ForeignProgram:
+        """Start a program of the bench. It is ended before anything that it uses."""
+        places = {each: live.link_shown for each, live in self.readers.items()}
+        places |= {each: self._card_place(each, live) for each, live in self.cards.items()}
+        program = ForeignProgram(
+            self.bench.programs[name],
+            self.bench.folder,
+            filled_in=places,
+            environment=self.pcscd.environment() if self.pcscd is not None else {},
+            takes_lines=True,
+            end_wait_s=PROGRAM_END_WAIT_S,
+        )
+        await program.start()
+        self._stack.push_async_callback(program.stop)
+        return program
+
+    def _card_place(self, name: str, live: LiveCard) -> str:
+        """The PC/SC name of the reader in which a card stands."""
+        return self._places[name].reader if name in self._places else _reader_name(live.slot)
 
     # Readers.
 
@@ -148,6 +175,9 @@ class LiveBench:
 
         async def apply(action: str) -> None:
             apply_to_reader(action, host.apply, seed)
+            if slot.timing == "brisk":
+                # A command during a motion is ignored and costs the host 300 ms: let the 30 ms of the motion pass.
+                await self.clock.sleep_until(self.clock.now() + BRISK_MOTION_S)
 
         hand: Hand = SimulatorHand(apply, reader_actions(), _patience_s(slot))
         if slot.hand.by == "person":
@@ -214,7 +244,8 @@ class LiveBench:
         return LiveCard(name, slot, hand, port, revive, place.url, card)
 
     async def _foreign_card(self, name: str, slot: Slot, place: ReaderSlot, pcscd: PrivatePcscd) -> LiveCard:
-        program = ForeignProgram(slot.program, self.bench.folder, host=place.host, port=place.port)
+        where = {"host": place.host, "port": str(place.port)}
+        program = ForeignProgram(slot.program, self.bench.folder, filled_in=where)
         await program.start()
         self._stack.push_async_callback(program.stop)
         port = PcscCardPort(place.reader, socket=pcscd.socket)

@@ -94,12 +94,14 @@ class Standing:
     look: Callable[[str], Mapping[str, object]]
     """Inner state of a simulated slot; empty for a real one."""
     pcsc_socket: str = ""
+    programs: tuple[str, ...] = ()
+    """Programs of the bench file; ``do(program, line)`` writes the line to the program's standard input."""
 
     async def say(self, line: str) -> str:
         """Do what a typed line asks: ``reader insert 3.0``, or without the slot's name where there is only one."""
         names = [each.slot for each in self.places]
         first, _, rest = line.strip().partition(" ")
-        if first in names:
+        if first in names or first in self.programs:
             return await self.do(first, rest.strip())
         if len(names) == 1:
             return await self.do(names[0], line.strip())
@@ -139,6 +141,8 @@ async def stand_bench(
                 await reader.open_line()  # a simulated reader lives only while a line to it is open
 
         async def do(slot: str, action: str) -> str:
+            if slot in live.programs:
+                return "done" if await live.programs[slot].send_line(action) else "unanswered"
             found = live.readers.get(slot) or live.cards.get(slot)
             return "unsupported" if found is None else await found.hand.act(action, f"{slot}.by-hand")
 
@@ -147,7 +151,7 @@ async def stand_bench(
             snapshot = getattr(device, "snapshot", None)
             return snapshot() if snapshot is not None else {}
 
-        yield Standing(tuple(places), do, look, live.pcscd.socket if live.pcscd else "")
+        yield Standing(tuple(places), do, look, live.pcscd.socket if live.pcscd else "", tuple(live.programs))
 
 
 @asynccontextmanager

@@ -152,4 +152,4 @@ def cheat_sheet() -> str:
                 line = command_line(each, {})
                 rows.append(f"| {keys} | {each.label.zh}：{each.help.zh} | {each.label.en}: {each.help.en} | `{line}` |")
         rows.append("")
-    return "\n".join(rows)
+    return "\n".join(rows).rstrip()

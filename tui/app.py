@@ -14,6 +14,9 @@ from textual.reactive import reactive
 from textual.theme import Theme
 from textual.widgets import ContentSwitcher, Input
 
+# Here and at once: the modes work in threads, and two threads must not import one package at the same time.
+import conformance.service
+import scenarios.service
 from protocols.wire.base import Label
 from tui.actions import ACTIONS, MODES, Action, action_for_key, command_line
 from tui.characters import steady
@@ -119,11 +122,9 @@ class OnecardApp(App[None]):
         self.register_theme(THEME)
         self.theme = "onecard"
         if not self._plans:
-            from conformance.service import default_plan
-            from scenarios.service import plan_files
-
-            first = default_plan()
-            self._plans = [first, *(each for each in plan_files() if each.name != first.name)]
+            first = conformance.service.default_plan()
+            others = [each for each in scenarios.service.plan_files() if each.name != first.name]
+            self._plans = [first, *others]
         if self.dossier_path is not None:
             self.open_dossier(str(self.dossier_path))
         self.call_after_refresh(self._redraw)

@@ -46,6 +46,7 @@ class RunProgress:
         self.console = console
         self._bar = _bar(console) if console.live else None
         self._task: rich.progress.TaskID | None = None
+        self._ended_count = 0  # targets run side by side: numbers of messages may come out of order
 
     def __enter__(self) -> RunProgress:
         if self._bar is not None:
@@ -64,7 +65,7 @@ class RunProgress:
             name = f"{message.check_id}[{message.target}]"
             if self._task is None:
                 self._task = self._bar.add_task(name, total=message.total)
-            self._bar.update(self._task, completed=message.index - 1, total=message.total, description=name)
+            self._bar.update(self._task, completed=self._ended_count, total=message.total, description=name)
         elif message.kind == "end":
             self._ended(message)
         elif message.kind == "note":
@@ -73,13 +74,14 @@ class RunProgress:
     def _ended(self, message: Progress) -> None:
         from conformance.service import VERDICT_LABELS
 
+        self._ended_count += 1
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=message.index)
+            self._bar.update(self._task, completed=self._ended_count)
         outcome = message.outcome
         if outcome is None or (self._bar is not None and outcome.verdict == "pass"):
             return  # on a terminal only what needs attention stays on the screen
         word = self.console.of(VERDICT_LABELS[outcome.verdict])
-        line = rich.text.Text(f"{message.index:>4}/{message.total}  ")
+        line = rich.text.Text(f"{self._ended_count:>4}/{message.total}  ")
         line.append(word, style=STYLES.get(outcome.verdict, ""))
         line.append(f"  {message.check_id}[{message.target}]")
         if outcome.cause:

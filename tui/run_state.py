@@ -54,11 +54,12 @@ class RunState:
         """One message of the engine."""
         if message.kind == "begin":
             self.running = True
-            self.index, self.total = message.index, message.total
+            self.total = message.total
             self.current = (message.check_id, message.target)
             self.verdicts.setdefault(message.check_id, {})[message.target] = "running"
         elif message.kind == "end" and message.outcome is not None:
-            self.index, self.total = message.index, message.total
+            # Counted here: targets run side by side, so numbers may come out of order.
+            self.index, self.total = self.index + 1, message.total
             self._note(message.outcome)
         elif message.kind == "done":
             self.running, self.current = False, ("", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 from collections.abc import Awaitable, Callable
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,19 @@ from protocols.wire.base import Label
 if TYPE_CHECKING:
     from conformance.service import Certified, Progress, Resolved
 
-__all__ = ["MatrixHeard", "PersonWanted", "ProgressHeard", "RunEnded", "RunFailed", "RunThread"]
+__all__ = [
+    "MatrixHeard", "PersonWanted", "ProgressHeard", "RunEnded", "RunFailed", "RunThread",
+    "prepare_processes",
+]
+
+
+def prepare_processes() -> None:
+    """Start the tracker of multiprocessing while standard error is still a file.
+
+    It is handed the descriptor of standard error, and Textual's stand-in has none: the kill matrix, which is measured in
+    worker processes, could not start from inside the screens.
+    """
+    resource_tracker.ensure_running()
 
 
 class ProgressHeard(Message):

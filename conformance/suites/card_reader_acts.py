@@ -13,7 +13,7 @@ from operator import xor
 from conformance.roles.card_reader import HandUnable, ReaderTester
 from protocols.driver.card_reader import NoReply
 from protocols.link.base import LinkClosed, LinkError
-from protocols.wire.card_reader import Media, Op, Place, Reply, Request
+from protocols.wire.card_reader import Error, Media, Op, Place, Reply, Request
 
 __all__ = [
     "GENERATIONS",
@@ -71,16 +71,19 @@ async def watch(t: ReaderTester, wanted: Callable[[Reply], bool], limit_s: float
     Raises :class:`NoReply` when it is still silent at the end.
     """
     until = t.clock.now() + (t.hand.patience_s if limit_s is None else limit_s)
-    wait_s = t.POLL_S
+    wait_s, silent = t.POLL_S, False
     while True:
         try:
             reply = await t.status()
         except NoReply:
             if t.clock.now() >= until:
                 raise
+            silent = True
             await t.port.drain(SETTLE_S)
         else:
             if wanted(reply) or t.clock.now() >= until:
+                if silent:  # late ACKs to what was sent meanwhile must not be taken for later ones
+                    await t.port.drain(SETTLE_S)
                 return reply
         await t.pause(wait_s)
         wait_s = min(wait_s * 1.5, MAX_POLL_S)
@@ -88,14 +91,16 @@ async def watch(t: ReaderTester, wanted: Callable[[Reply], bool], limit_s: float
 
 async def command(t: ReaderTester, request: Request, tries: int = 3) -> Reply:
     """An exchange with a reader that may still be moving a card: silence is answered by asking again."""
-    for left in range(tries - 1, -1, -1):
+    for left in range(tries - 1, 0, -1):
         try:
-            return await t.ask(request)
+            reply = await t.ask(request)
         except NoReply:
-            if not left:
-                raise
             await t.port.drain(SETTLE_S)
-    raise NoReply("ack", 0.0)
+        else:
+            if left < tries - 1:
+                await t.port.drain(SETTLE_S)
+            return reply
+    return await t.ask(request)
 
 
 async def absent(t: ReaderTester, wait_s: float) -> Reply:
@@ -147,7 +152,12 @@ async def take(t: ReaderTester) -> Reply:
 
 async def eject(t: ReaderTester) -> Reply:
     """Steps ``eject`` and ``take``: hand the card out and have it taken."""
-    await move(t, Place.EJECT, "eject")
+    with t.step("eject"):
+        reply = await command(t, Request(Op.MOVE, place=Place.EJECT))
+        if reply.error in (Error.CONTACT_NOT_RELEASED, Error.CANNOT_EXECUTE):  # the chip may have to be let go first
+            await command(t, Request(Op.CHIP_OFF))
+            await command(t, Request(Op.MOVE, place=Place.EJECT))
+        await command(t, Request(Op.STATUS))
     return await take(t)
 
 

@@ -196,7 +196,12 @@ class ClassA(ReaderCheck):
 
     def judge(self, v: ReaderView) -> None:
         if card_seen(v) and v.succeeded(v.step("activate").only(Op.CHIP_ON), "5 V 复位", "reset at 5 V"):
-            v.must(not atr_flaws(v.step("activate").only(Op.CHIP_ON).reply.data), "ATR 合规", "well-formed ATR", v.step("activate"))
+            v.must(
+                not atr_flaws(v.step("activate").only(Op.CHIP_ON).reply.data),
+                "ATR 合规",
+                "well-formed ATR",
+                v.step("activate"),
+            )
             if v.steps("low"):
                 v.refused(v.step("low").first, NO_CHIP, "A 类卡 3 V 复位", "reset of a class A card at 3 V")
                 v.succeeded(v.step("high").first, "再以 5 V 复位", "reset at 5 V again")
@@ -284,7 +289,9 @@ class AfterEject(ReaderCheck):
             await t.status()
 
     def judge(self, v: ReaderView) -> None:
-        if card_seen(v) and v.must(v.step("on").first.reply.ok, "上电时应答", "it answers while it is on", v.step("on")):
+        if card_seen(v) and v.must(
+            v.step("on").first.reply.ok, "上电时应答", "it answers while it is on", v.step("on")
+        ):
             gone = v.step("gone")
             v.refused(gone.only(Op.CHIP_APDU), (), "卡离开后的 APDU", "an APDU after the card left")
             v.refused(gone.only(Op.CHIP_ON), NO_CHIP, "卡离开后的复位", "a reset after the card left")
@@ -492,7 +499,11 @@ class FullAnswer(ReaderCheck):
         if not v.must(known, f"读文件：{shown}", f"read the file: {shown}", read.exchange):
             return
         if not read.done:
-            v.unsure(f"这张卡没有可自由读取的 256 字节文件（{shown}）", f"this card lets no 256 bytes be read ({shown})", read.exchange)
+            v.unsure(
+                f"这张卡没有可自由读取的 256 字节文件（{shown}）",
+                f"this card lets no 256 bytes be read ({shown})",
+                read.exchange,
+            )
             return
         asked = read.exchange.request.data[4] if read.exchange.request is not None else 0
         wanted, got = asked or 256, len(read.data)
@@ -529,10 +540,12 @@ class PulledDuringApdu(ReaderCheck):
         await eject(t)
 
     def judge(self, v: ReaderView) -> None:
-        if card_seen(v) and v.must(v.step("on").first.reply.ok, "上电时应答", "it answers while it is on", v.step("on")):
+        if card_seen(v) and v.must(
+            v.step("on").first.reply.ok, "上电时应答", "it answers while it is on", v.step("on")
+        ):
+            position(v, "gone", (Media.NONE,), "卡被拔走之后", "after the card was pulled out")
             during = v.step("pulled").only(Op.CHIP_APDU)
             v.must(during.answered, "命令在时限内结束", "the command ends in time", during)
-            position(v, "gone", (Media.NONE,), "卡被拔走之后", "after the card was pulled out")
             v.refused(v.step("gone").only(Op.CHIP_APDU), (), "拔卡之后的 APDU", "an APDU after the card was pulled out")
             card_seen(v, 1)
 

@@ -44,7 +44,12 @@ def field_is_on(v: ReaderView) -> bool:
     if not (card_seen(v) and v.succeeded(exchange, "非接触激活", "contactless activation")):
         return False
     size = len(exchange.reply.data)
-    return v.must(size >= SHORTEST_ACTIVATION, f"给出卡类型和 UID（{size} 字节）", f"type and UID are given ({size} bytes)", exchange)
+    return v.must(
+        size >= SHORTEST_ACTIVATION,
+        f"给出卡类型和 UID（{size} 字节）",
+        f"type and UID are given ({size} bytes)",
+        exchange,
+    )
 
 
 class RfReads(ReaderCheck):
@@ -130,11 +135,18 @@ class Mifare(ReaderCheck):
             return
         activated = v.each("field")[0].only(Op.RF_ON)
         v.must(self.atqa in activated.reply.data, "ATQA 与卡类型一致", "the ATQA fits the type", activated)
-        for name, zh, en in (("closed", "未验证密钥即读", "reading before authentication"), ("wrong", "错误密钥", "a wrong key")):
+        for name, zh, en in (
+            ("closed", "未验证密钥即读", "reading before authentication"),
+            ("wrong", "错误密钥", "a wrong key"),
+        ):
             exchange = v.step(name).first
             denied = not exchange.reply.ok or exchange.reply.data[-2:] != SW_DONE
             v.must(denied, f"{zh}须被拒绝", f"{en} must be refused", exchange)
-        for name, zh, en in (("open", "验证密钥", "authenticate"), ("write", "写块", "write a block"), ("read", "读块", "read it")):
+        for name, zh, en in (
+            ("open", "验证密钥", "authenticate"),
+            ("write", "写块", "write a block"),
+            ("read", "读块", "read it"),
+        ):
             exchange = v.step(name).first
             if v.succeeded(exchange, zh, en):
                 sw = exchange.reply.data[-2:]

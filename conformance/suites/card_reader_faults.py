@@ -248,13 +248,9 @@ class PulledInMotion(ReaderCheck):
     def judge(self, v: ReaderView) -> None:
         if not card_seen(v):
             return
-        v.must(
-            v.step("pulled").only(Op.MOVE).answered,
-            "走卡命令有结果",
-            "the movement ends with an answer",
-            v.step("pulled"),
-        )
         position(v, "after", (Media.NONE,), "卡被拔走之后", "after the card was pulled out")
+        during = v.step("pulled").only(Op.MOVE)
+        v.must(during.answered, "走卡命令有结果", "the movement ends with an answer", during)
         card_seen(v, 1)
 
 

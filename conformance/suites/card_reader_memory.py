@@ -67,7 +67,9 @@ class MemoryCard(ReaderCheck):
         ):
             exchange = v.step(name).first
             sw = exchange.reply.data[-2:]
-            v.must(exchange.reply.ok and sw == SW_DONE, f"{zh}：{sw.hex().upper()}", f"{en}: {sw.hex().upper()}", exchange)
+            v.must(
+                exchange.reply.ok and sw == SW_DONE, f"{zh}：{sw.hex().upper()}", f"{en}: {sw.hex().upper()}", exchange
+            )
         for step in (*v.each("locked"), v.step("wrong")):
             denied = not step.first.reply.ok or step.first.reply.data[-2:] != SW_DONE
             v.must(denied, "未验证 PSC 或 PSC 错误时须拒绝", "refused without the right PSC", step.first)

@@ -128,7 +128,9 @@ class SamDistinct(ReaderCheck):
         before, after = v.step("talk.before").only(Op.CHIP_APDU), v.step("talk.after").only(Op.CHIP_APDU)
         v.succeeded(before, "卡座 1 的 APDU", "an APDU to socket 1")
         v.succeeded(v.step("off").only(Op.CHIP_OFF), "卡座 2 下电", "socket 2 off")
-        v.refused(v.step("talk.off").only(Op.CHIP_APDU), (), "卡座 2 下电后的 APDU", "an APDU to socket 2 while it is off")
+        v.refused(
+            v.step("talk.off").only(Op.CHIP_APDU), (), "卡座 2 下电后的 APDU", "an APDU to socket 2 while it is off"
+        )
         v.succeeded(after, "卡座 2 下电后，卡座 1 仍应答", "socket 1 still answers while socket 2 is off")
 
 
@@ -155,7 +157,9 @@ class SamBeyond(ReaderCheck):
         sam_reset(v, v.step("sam.1"), "卡座 1 复位", "reset of socket 1")
         fitted = pics(v, "sam_sockets", MOST_SOCKETS)
         beyond = v.step("beyond").exchanges[-1]
-        v.refused(beyond, (), f"只有 {fitted} 个卡座，第 {fitted + 1} 个", f"{fitted} sockets fitted, number {fitted + 1}")
+        v.refused(
+            beyond, (), f"只有 {fitted} 个卡座，第 {fitted + 1} 个", f"{fitted} sockets fitted, number {fitted + 1}"
+        )
 
 
 class SamIndependent(ReaderCheck):
@@ -189,7 +193,9 @@ class SamIndependent(ReaderCheck):
             return
         ef05_follows(v, "3.0")
         if beside.reply.ok and not alone.reply.ok:
-            v.must(False, "只有插入用户卡时 SAM 才应答", "the SAM answers only while a user's card is in", alone, beside)
+            v.must(
+                False, "只有插入用户卡时 SAM 才应答", "the SAM answers only while a user's card is in", alone, beside
+            )
             return
         sam_reset(v, v.step("beside"), "SAM 复位", "SAM reset")
         talk = first_talk(v.step("user"))

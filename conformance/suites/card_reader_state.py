@@ -70,7 +70,9 @@ class Uninitialised(ReaderCheck):
 
     def judge(self, v: ReaderView) -> None:
         position(v, "ready", (Media.NONE,), "断电之前", "before the power cut")
-        v.refused(v.step("fresh").only(Op.STATUS), (Error.NOT_INITIALISED,), "上电之后的状态", "the status after power on")
+        v.refused(
+            v.step("fresh").only(Op.STATUS), (Error.NOT_INITIALISED,), "上电之后的状态", "the status after power on"
+        )
         position(v, "again", (Media.NONE,), "初始化之后", "after initialise")
 
 
@@ -105,4 +107,6 @@ class BinState(ReaderCheck):
         v.must(len(levels) == 1, "卡箱状态不受影响", "the stacker's state is not affected", before, full)
         declared = parameter(v, "st1_without_stacker")
         if declared is not None and pics(v, "stacker") is False:
-            v.must(levels == {declared}, f"未装卡箱时 st1 为 {declared}", f"st1 is {declared} without a stacker", before)
+            v.must(
+                levels == {declared}, f"未装卡箱时 st1 为 {declared}", f"st1 is {declared} without a stacker", before
+            )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from conformance.roles.card_reader import ReaderTester
 from conformance.roles.card_reader_view import Exchange, ReaderView
-from conformance.suites.card_reader_acts import command, eject, put_in
+from conformance.suites.card_reader_acts import command, eject, move, put_in
 from conformance.suites.card_reader_words import ReaderCheck, card_seen
 from protocols.wire.base import Label
-from protocols.wire.card_reader import Op, Request
+from protocols.wire.card_reader import Op, Place, Request
 from protocols.wire.crt310_tracks import TRACK_CHOICES, TRACK_ERRORS, Track, parse_tracks
 
 CRT310 = ("crt310",)
@@ -26,7 +26,12 @@ def tracks_of(v: ReaderView, exchange: Exchange, choice: int) -> dict[int, Track
     """Track number to its result. The number of results must be that of the tracks asked for."""
     numbers = TRACK_CHOICES[choice]
     found = parse_tracks(exchange.reply.data)
-    v.must(len(found) == len(numbers), f"应有 {len(numbers)} 个磁道结果", f"{len(numbers)} track results expected", exchange)
+    v.must(
+        len(found) == len(numbers),
+        f"应有 {len(numbers)} 个磁道结果",
+        f"{len(numbers)} track results expected",
+        exchange,
+    )
     return dict(zip(numbers, found, strict=False))
 
 
@@ -50,6 +55,7 @@ class Tracks(ReaderCheck):
 
     async def drive(self, t: ReaderTester) -> None:
         await put_in(t, "magstripe")
+        await move(t, Place.RF)
         for choice in TRACK_CHOICES:
             await read_tracks(t, choice)
         await eject(t)
@@ -70,7 +76,9 @@ class Tracks(ReaderCheck):
         for number in (1, 2):
             track = alone.get(number, Track(error=BLANK))
             good = not track.error and track.readable and plausible(number, track.data)
-            v.must(good, f"磁道 {number} 内容合规", f"track {number} holds what it can hold", v.step(f"tracks.3{number}"))
+            v.must(
+                good, f"磁道 {number} 内容合规", f"track {number} holds what it can hold", v.step(f"tracks.3{number}")
+            )
 
 
 class BlankTrack(ReaderCheck):
@@ -86,6 +94,7 @@ class BlankTrack(ReaderCheck):
 
     async def drive(self, t: ReaderTester) -> None:
         await put_in(t, "magstripe")
+        await move(t, Place.RF)
         for choice in (0x32, 0x33):
             await read_tracks(t, choice)
         await eject(t)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TextIO
 
 from rich import box
@@ -86,6 +86,15 @@ HINTS: dict[Phase, Label] = {
 UNKNOWN_TRIES = Label("本卡不提供剩余次数，这可能是最后一次机会", "The card does not tell: this may be the last try")
 STUCK = Label("您的卡片仍在机内，请联系工作人员", "Your card is still inside: please call the staff")
 REMINDED = Label("卡片仍在卡口，请立即取走", "The card is still at the mouth: take it now")
+MOUTH = """\
++------------------------+
+|  ====================  |
++-----+------------+-----+
+      |  {0} {0} {0} {0}   |
+      |   [####]   |
+      |            |
+      +------------+"""
+PICTURES = {Phase.IDLE: MOUTH.format("^"), Phase.TAKE: MOUTH.format("v")}
 SEXES = {"1": Label("男", "male"), "2": Label("女", "female"), "9": Label("未说明", "not stated")}
 
 
@@ -100,6 +109,7 @@ class Page:
     stars: int | None = None
     stage: int | None = None
     seconds_left: int | None = None
+    picture: str = ""
 
 
 def page_of(state: State, now: float, entered: int = 0) -> Page:
@@ -117,6 +127,7 @@ def page_of(state: State, now: float, entered: int = 0) -> Page:
         stars=entered if phase is Phase.PIN else None,
         stage=STAGE_OF.get(phase),
         seconds_left=left,
+        picture=PICTURES.get(phase, ""),
     )
 
 
@@ -156,8 +167,10 @@ def _holder_rows(holder: CardHolder, identity: CardIdentity) -> tuple[tuple[Labe
 def render(page: Page, language: str = "zh") -> RenderableType:
     """*page* as one panel of :data:`COLUMNS` x (:data:`ROWS` - 1); the other language stands below."""
     first, second = ("zh", "en") if language.startswith("zh") else ("en", "zh")
-    parts: list[RenderableType] = [Text("\n"), _centred(_spaced(page.headline[first]), "bold")]
+    parts: list[RenderableType] = [_centred(_spaced(page.headline[first]), "bold")]
     parts.append(_centred(page.headline[second], "dim"))
+    if page.picture:
+        parts += [Text(), _centred(page.picture)]
     if page.rows:
         parts += [Text(), Align.center(_table(page.rows, first, second))]
     if page.stars is not None:
@@ -167,7 +180,7 @@ def render(page: Page, language: str = "zh") -> RenderableType:
     if page.hint is not None:
         parts += [Text(), _centred(page.hint[first]), _centred(page.hint[second], "dim")]
     return Panel(
-        Group(*parts),
+        Align.center(Group(*parts), vertical="middle", height=ROWS - 3),
         box=box.ASCII,
         title=f"{TITLE[first]} / {TITLE[second]}",
         subtitle=_stages(page, first),
@@ -217,6 +230,8 @@ class ScreenView:
 
     def show(self, state: State, now: float) -> None:
         page = page_of(state, now, self._entered())
+        if not self._out.isatty():
+            page = replace(page, seconds_left=None)  # a log of pages does not count down
         if page == self._shown:
             return
         self._shown = page

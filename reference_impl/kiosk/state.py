@@ -90,5 +90,5 @@ class State:
     served: int = 0
 
     def due(self, now: float) -> bool:
-        """True when the deadline has come. Timers fire at their instant give or take rounding: a millisecond is none."""
+        """True when the deadline has come. Timers fire at their instant, give or take rounding."""
         return self.deadline is not None and now >= self.deadline - ROUNDING_S

@@ -44,5 +44,7 @@ def register(app: typer.Typer) -> None:
                 str(dossier),
             )
         from tui.app import OnecardApp
+        from tui.runner import prepare_processes
 
+        prepare_processes()
         OnecardApp(console.language, dossier=dossier).run()
