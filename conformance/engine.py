@@ -10,14 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from protocols.wire.privacy import Masker
-from simulators.card.people import secrets_of
-
 from conformance.execute import execute
 from conformance.model import Blame, Outcome, Verdict
 from conformance.plan import Resolved, Selected, lock_of, tool_version
 from conformance.preflight import environment, failures, look_at_card, look_at_reader
 from conformance.result import (
+    NO_TEXT,
     BenchInventory,
     BenchSlot,
     KillMatrix,
@@ -35,8 +33,10 @@ from protocols.clock import Clock, LoopClock, RealClock, run_virtual, wall_datet
 from protocols.link.base import LinkError
 from protocols.record import History
 from protocols.wire.base import Label
+from protocols.wire.privacy import Masker
 from scenarios.models import Bench
 from scenarios.runtime import AskPerson, LiveBench
+from simulators.card.people import secrets_of
 
 __all__ = ["Progress", "RunOptions", "run"]
 
@@ -57,7 +57,7 @@ class Progress:
     check_id: str = ""
     target: str = ""
     outcome: Outcome | None = None
-    text: Label = Label("", "")
+    text: Label = NO_TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +291,7 @@ class _Run:
         each: Selected | None = None,
         outcome: Outcome | None = None,
         target: str = "",
-        text: Label = Label("", ""),
+        text: Label = NO_TEXT,
     ) -> None:
         check_id = each.check.id if each else ""
         where = each.target if each else target

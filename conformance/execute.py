@@ -39,7 +39,9 @@ async def execute(check: Check, tester: Tester) -> Outcome:
     How a stimulus ended early is itself a record (kind ``check``, phase ``cut``), so that a judge elsewhere knows too.
     """
     history, slot = tester.history, tester.slot
-    begin = history.append(slot, "-", "check", id=check.id, phase="begin", facts=_shown(tester.facts, check.device_class))
+    begin = history.append(
+        slot, "-", "check", id=check.id, phase="begin", facts=_shown(tester.facts, check.device_class)
+    )
     try:
         await check.stimulus(tester)
     except HandUnable as error:

@@ -110,9 +110,10 @@ def resolve(plan: Plan, checks: Sequence[Check] | None = None) -> Resolved:
     selected, not_run = _choose(plan, bench, pics, everything)
     if not selected:
         problems.append(f"plan {plan.plan}: nothing is selected by {', '.join(plan.select)}")
-    for waiver in plan.waivers:
-        if waiver.check not in {each.id for each in everything}:
-            problems.append(f"plan {plan.plan}: waiver for unknown check {waiver.check!r}")
+    known = {each.id for each in everything}
+    problems += [
+        f"plan {plan.plan}: waiver for unknown check {w.check!r}" for w in plan.waivers if w.check not in known
+    ]
     if problems:
         raise PlanError(problems)
     return Resolved(plan, bench, tuple(selected), tuple(not_run), pics, parameters, plan.pixit)
@@ -191,7 +192,9 @@ def _why_not(check: Check, slot: Slot, pics: Mapping[str, Any]) -> tuple[Verdict
     missing = [each for each in check.hand if each not in hand_actions(slot)]
     if missing:
         listed = ", ".join(missing)
-        return Verdict.NOT_TESTED, Label(f"台架的操作者不能执行：{listed}", f"the hand of this bench cannot do: {listed}")
+        return Verdict.NOT_TESTED, Label(
+            f"台架的操作者不能执行：{listed}", f"the hand of this bench cannot do: {listed}"
+        )
     return None
 
 

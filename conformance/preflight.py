@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from conformance.result import PreflightResult
+from conformance.result import NO_TEXT, PreflightResult
 from conformance.roles.card_reader import ReaderTester, clearing_initialise
 from protocols.driver.card_reader import NoReply
 from protocols.link.base import CardPort, LinkError
@@ -36,19 +36,17 @@ def environment(bench: Bench | None = None) -> list[PreflightResult]:
 def _pcsc(schemes: set[str]) -> list[PreflightResult]:
     found: list[PreflightResult] = []
     have_pyscard = importlib.util.find_spec("smartcard") is not None
-    found.append(
-        PreflightResult(
-            "pyscard",
-            have_pyscard,
-            Label("Python PC/SC 库 pyscard", "the Python PC/SC library pyscard"),
-            Label("", "") if have_pyscard else Label("apt install libpcsclite-dev gcc 后重新 make certify", "apt install libpcsclite-dev gcc, then make certify again"),
-        )
+    text = Label("Python PC/SC 库 pyscard", "the Python PC/SC library pyscard")
+    remedy = Label(
+        "apt install libpcsclite-dev gcc pkg-config 后重新 make certify",
+        "apt install libpcsclite-dev gcc pkg-config, then make certify again",
     )
+    found.append(PreflightResult("pyscard", have_pyscard, text, NO_TEXT if have_pyscard else remedy))
     if "vpcd" in schemes:
         lacks = missing()
         text = Label("私有 pcscd 与 vpcd 驱动", "a private pcscd and the vpcd driver")
         what = "; ".join(lacks)
-        remedy = Label(f"缺少：{what}", f"missing: {what}") if lacks else Label("", "")
+        remedy = Label(f"缺少：{what}", f"missing: {what}") if lacks else NO_TEXT
         found.append(PreflightResult("pcscd", not lacks, text, remedy))
     return found
 
@@ -56,21 +54,27 @@ def _pcsc(schemes: set[str]) -> list[PreflightResult]:
 def _pty() -> PreflightResult:
     good = Path("/dev/ptmx").exists() and os.access("/dev/ptmx", os.R_OK | os.W_OK)
     remedy = Label("挂载 devpts（/dev/pts）", "mount devpts on /dev/pts")
-    return PreflightResult("pty", good, Label("伪终端 /dev/ptmx", "pseudo terminals (/dev/ptmx)"), Label("", "") if good else remedy)
+    return PreflightResult(
+        "pty", good, Label("伪终端 /dev/ptmx", "pseudo terminals (/dev/ptmx)"), NO_TEXT if good else remedy
+    )
 
 
 def _serial(name: str, link: str) -> PreflightResult:
     path = link.removeprefix("serial://").partition("?")[0]
     good = os.access(path, os.R_OK | os.W_OK)
     text = Label(f"{name} 的串口 {path}", f"serial port {path} of {name}")
-    remedy = Label(f"检查接线与权限：{path} 不存在或不可读写", f"check cable and rights: {path} is missing or not accessible")
-    return PreflightResult(f"serial.{name}", good, text, Label("", "") if good else remedy)
+    remedy = Label(
+        f"检查接线与权限：{path} 不存在或不可读写", f"check cable and rights: {path} is missing or not accessible"
+    )
+    return PreflightResult(f"serial.{name}", good, text, NO_TEXT if good else remedy)
 
 
 async def look_at_reader(tester: ReaderTester) -> PreflightResult:
     """Does the reader answer in its dialect at all? Initialise once; any answer that follows the dialect will do."""
     name = f"reader.{tester.slot}"
-    text = Label(f"读卡器 {tester.slot} 按 {tester.dialect.name} 应答", f"reader {tester.slot} answers as {tester.dialect.name}")
+    text = Label(
+        f"读卡器 {tester.slot} 按 {tester.dialect.name} 应答", f"reader {tester.slot} answers as {tester.dialect.name}"
+    )
     try:
         await tester.open()
         await tester.port.drain(0.02)
@@ -93,8 +97,12 @@ async def look_at_card(name: str, port: CardPort) -> PreflightResult:
     try:
         atr = await port.power_on()
     except LinkError as error:
-        return PreflightResult(f"card.{name}", False, text, Label(f"没有卡或无应答：{error}", f"no card, or mute: {error}"))
-    return PreflightResult(f"card.{name}", True, Label(f"{text.zh}：{atr.hex().upper()}", f"{text.en}: {atr.hex().upper()}"))
+        return PreflightResult(
+            f"card.{name}", False, text, Label(f"没有卡或无应答：{error}", f"no card, or mute: {error}")
+        )
+    return PreflightResult(
+        f"card.{name}", True, Label(f"{text.zh}：{atr.hex().upper()}", f"{text.en}: {atr.hex().upper()}")
+    )
 
 
 def failures(results: Sequence[PreflightResult]) -> list[PreflightResult]:

@@ -14,7 +14,16 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Clock", "LoopClock", "RealClock", "VirtualLoop", "cpu_seconds", "run_virtual", "stopwatch_s", "wall_datetime"]
+__all__ = [
+    "Clock",
+    "LoopClock",
+    "RealClock",
+    "VirtualLoop",
+    "cpu_seconds",
+    "run_virtual",
+    "stopwatch_s",
+    "wall_datetime",
+]
 
 T = TypeVar("T")
 
@@ -111,4 +120,3 @@ def stopwatch_s() -> float:
 def cpu_seconds() -> float:
     """CPU seconds of this process, for benchmarks."""
     return time.process_time()
-

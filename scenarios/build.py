@@ -7,11 +7,10 @@ import enum
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_type_hints
 
+from scenarios.models import Slot
 from simulators.card.psam import build_psam
 from simulators.card.readings import Readings
 from simulators.card.social_security import build_card
-
-from scenarios.models import Slot
 from simulators.device.card_reader import ReaderOptions, ReaderReadings, ReaderTiming, build_reader
 from simulators.fault.base import mutants
 
@@ -52,8 +51,14 @@ def build_slot_reader(slot: Slot, name: str, seed: int) -> Any:
 
 
 def build_slot_card(slot: Slot, name: str, seed: int) -> Any:
-    """The simulated card of *slot*; ``image`` is its generation (``3.0``), optionally with options besides."""
+    """The simulated card of *slot*; ``image`` is its generation (``3.0``), optionally with options besides, or
+    ``psam``."""
     readings = _fields(Readings, slot.readings, f"slot {name!r}: readings")
+    if slot.image == PSAM_IMAGE and not slot.fault:
+        try:
+            return build_psam(seed=seed, **slot.options)
+        except (TypeError, ValueError) as error:
+            raise BenchError(f"slot {name!r}: a PSAM with options {slot.options} cannot be built: {error}") from error
     try:
         return maker_of(slot, name)(generation=slot.image, seed=seed, readings=readings, **slot.options)
     except (TypeError, ValueError, KeyError) as error:
@@ -81,6 +86,10 @@ def _as(kind: Any, value: Any, where: str) -> Any:
             raise BenchError(f"{where}: {value!r} is none of {', '.join(each.value for each in kind)}") from None
     if kind is bytes and isinstance(value, str):
         return value.encode("ascii")
-    if kind in (bool, int, float, str) and not isinstance(value, kind) and not (kind is float and isinstance(value, int)):
+    if (
+        kind in (bool, int, float, str)
+        and not isinstance(value, kind)
+        and not (kind is float and isinstance(value, int))
+    ):
         raise BenchError(f"{where}: {value!r} is not a {kind.__name__}")
     return value

@@ -84,9 +84,7 @@ class SimulatorHand:
 class PersonHand:
     """A person answers. *ask* shows the prompt (id, action, text) and gives True when done, False when impossible."""
 
-    def __init__(
-        self, ask: Callable[[str, str, Label], Awaitable[bool]], patience_s: float = 60.0
-    ) -> None:
+    def __init__(self, ask: Callable[[str, str, Label], Awaitable[bool]], patience_s: float = 60.0) -> None:
         self._ask, self.patience_s = ask, patience_s
         self.actions = frozenset(_ACTIONS)
 

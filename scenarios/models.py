@@ -137,7 +137,7 @@ class Bench(Strict):
     programs: dict[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
     clock: Literal["real", "virtual"] = "real"
     seed: int = Field(default=1, ge=0, le=2**32 - 1)
-    folder: Path = Field(default=Path("."), exclude=True)
+    folder: Path = Field(default=Path(), exclude=True)
 
     @field_validator("under_test")
     @classmethod
@@ -233,7 +233,7 @@ class Plan(Strict):
     """What a machine without the PC/SC stack makes of the slots that need it."""
     seed: int = Field(default=1, ge=0, le=2**32 - 1)
     laboratory: Laboratory = Laboratory()
-    folder: Path = Field(default=Path("."), exclude=True)
+    folder: Path = Field(default=Path(), exclude=True)
 
 
 def load_bench(path: Path) -> Bench:

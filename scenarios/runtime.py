@@ -157,7 +157,9 @@ class LiveBench:
                 await hosts.pop().aclose()
 
         async def apply(action: str) -> None:
-            apply_to_reader(action, hosts[0].apply if hosts else lambda event: device.apply(event, self.clock.now()), seed)
+            apply_to_reader(
+                action, hosts[0].apply if hosts else lambda event: device.apply(event, self.clock.now()), seed
+            )
 
         self._stack.push_async_callback(stop)
         return LiveReader(name, slot, SimulatorHand(apply, reader_actions()), open_line, slot.link, device)

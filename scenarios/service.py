@@ -208,9 +208,7 @@ async def stand_card(
         return {"connected": served.connected, "left": served.left}
 
     try:
-        yield Standing(
-            (Place("card", "card", generation, slot.link, True, tuple(sorted(CARD_ACTIONS))),), do, look
-        )
+        yield Standing((Place("card", "card", generation, slot.link, True, tuple(sorted(CARD_ACTIONS))),), do, look)
     finally:
         served.stop()
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from simulators.card.bodies import make_body
-from simulators.card.psam import build_psam
-from simulators.card.social_security import build_card
-
 from protocols.clock import Clock
 from protocols.link.base import CardPort, Link, LinkClosed, LinkTimeout
 from protocols.link.memory import memory_pair
 from scenarios.hand import SimulatorHand
 from simulators.card.base import Card, PowerLost
+from simulators.card.bodies import make_body
+from simulators.card.psam import build_psam
+from simulators.card.social_security import build_card
 from simulators.device.base import Device, Physical
 from simulators.device.card_reader import build_reader, hand_words
 from simulators.host import DeviceHost

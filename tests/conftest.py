@@ -29,4 +29,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     count, lacking = config.stash.get(NOT_TESTED, (0, []))
     if count:
         terminalreporter.section("PC/SC")
-        terminalreporter.write_line(f"not tested / 未测试: {count} tests of the PC/SC tier; missing: {', '.join(lacking)}")
+        terminalreporter.write_line(
+            f"not tested / 未测试: {count} tests of the PC/SC tier; missing: {', '.join(lacking)}"
+        )

@@ -193,7 +193,14 @@ class ReaderTester:
         await self.port.drain(0.02)
         initialise = clearing_initialise(self.dialect)
         reply = await self.ask(initialise)
-        if reply.error in (Error.JAM, Error.ABNORMAL_CARD, Error.CANNOT_EXECUTE, Error.PULLED, Error.TOO_LONG, Error.TOO_SHORT):
+        if reply.error in (
+            Error.JAM,
+            Error.ABNORMAL_CARD,
+            Error.CANNOT_EXECUTE,
+            Error.PULLED,
+            Error.TOO_LONG,
+            Error.TOO_SHORT,
+        ):
             await self._try_hand("clear-jam")
             await self._try_hand("remove")
             reply = await self.ask(initialise)

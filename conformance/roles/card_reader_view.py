@@ -139,7 +139,9 @@ class ReaderView(CheckView):
         code = f" {exchange.reply.code}" if exchange.reply.code else ""
         if error is None:
             return self.must(True, f"{zh}：成功", f"{en}: succeeded", exchange)
-        return self.must(False, f"{zh}：应成功，实际 {why.zh}{code}", f"{en}: must succeed, got {why.en}{code}", exchange)
+        return self.must(
+            False, f"{zh}：应成功，实际 {why.zh}{code}", f"{en}: must succeed, got {why.en}{code}", exchange
+        )
 
     def refused(self, exchange: Exchange, allowed: Iterable[Error], zh: str, en: str) -> bool:
         """The reader must have refused, with one of *allowed* (empty: any error)."""

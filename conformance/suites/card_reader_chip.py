@@ -67,7 +67,7 @@ class AtrCold(ReaderCheck):
     title = Label("冷复位给出合规且不变的 ATR", "a cold reset gives a well-formed, steady ATR")
     clauses = ("DG-WXC-19", "DG-CXC-08")
     needs, hand = CHIP, BOTH
-    kills = ()
+    kills = ("reader.atr-of-previous",)
     source = "spec/cards.md 3.1"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -94,7 +94,7 @@ class AtrProtocol(ReaderCheck):
     title = Label("协议字节与 ATR 一致", "the protocol byte agrees with the ATR")
     clauses = ("DG-WXC-19", "DG-CXC-08")
     needs, hand = CHIP, BOTH
-    kills = ()
+    kills = ("reader.atr-protocol",)
     source = "spec/devices.md 4.1 (51 30), spec/cards.md 1.1"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -123,7 +123,7 @@ class AtrFresh(ReaderCheck):
     title = Label("换卡后给出新卡的 ATR", "the next card gives its own ATR")
     clauses = ("DG-WXC-19", "DG-WXC-21")
     needs, hand = CHIP, BOTH
-    kills = ()
+    kills = ("reader.ic-stops-short",)
     source = "spec/devices.md 10: stale answer"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -153,7 +153,7 @@ class WarmReset(ReaderCheck):
     clauses = ("DG-WXC-19", "DG-CXC-08")
     needs, hand = CHIP, BOTH
     control = "activate"
-    kills = ()
+    kills = ("reader.warm-reset-fails",)
     source = "spec/devices.md 4.1 (51 38), 4.2 (37 2F)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -180,7 +180,10 @@ class ClassA(ReaderCheck):
     title = Label("A 类（5 V）卡", "class A (5 V) cards")
     clauses = ("DG-WXC-19",)
     needs, hand = ("reader.contact", "reader.class_a"), BOTH
-    kills = ()
+    kills = (
+        "reader.mute-invents-atr",
+        "reader.volts-always-5",
+    )
     source = "spec/devices.md 4.1 (30, 33: 5 V; 35: 3 V), 4.4"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -215,7 +218,10 @@ class ClassB(ReaderCheck):
     clauses = ("DG-WXC-19",)
     variants = ("crt591",)
     needs, hand = ("reader.contact", "reader.class_b"), BOTH
-    kills = ()
+    kills = (
+        "reader.volts-3-fails",
+        "reader.volts-always-5",
+    )
     source = "spec/devices.md 4.1 (51 30 35)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -240,7 +246,10 @@ class PowerOff(ReaderCheck):
     clauses = ("DG-WXC-19", "DG-CXC-08")
     needs, hand = CHIP, BOTH
     control = "on"
-    kills = ()
+    kills = (
+        "reader.apdu-cached",
+        "reader.chip-answers-off",
+    )
     source = "spec/devices.md 4.1 (51 31, 65), 4.2 (33 31)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -272,7 +281,7 @@ class AfterEject(ReaderCheck):
     clauses = ("DG-WXC-21", "DG-CXC-12")
     needs, hand = CHIP, BOTH
     control = "on"
-    kills = ()
+    kills = ("reader.apdu-cached",)
     source = "spec/open-readings.md: error after the card is pulled"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -306,7 +315,7 @@ class NeedsPosition(ReaderCheck):
     clauses = ("DG-CXC-09", "DG-WXC-19")
     needs, hand = ("reader.contact", "reader.motorised"), BOTH
     control = "activate"
-    kills = ()
+    kills = ("reader.ic-stops-short",)
     source = "spec/open-readings.md: reset of a chip with no card or card elsewhere"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -340,7 +349,10 @@ class StatusWords(ReaderCheck):
     clauses = ("DG-WXC-19", "DG-CXC-08")
     needs, hand = CHIP, BOTH
     control = "activate"
-    kills = ()
+    kills = (
+        "reader.apdu-le-dropped",
+        "reader.apdu-sw-swapped",
+    )
     source = "spec/cards.md 3.2 (suite error set)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -376,7 +388,11 @@ class Announced(ReaderCheck):
     title = Label("61xx 所示的数据可取得", "the data announced by 61xx arrive")
     clauses = ("DG-WXC-19", "DG-W20-11")
     needs, hand = CHIP, BOTH
-    kills = ()
+    kills = (
+        "reader.apdu-swallows-61",
+        "reader.apdu-le-dropped",
+        "reader.apdu-sw-swapped",
+    )
     source = "spec/cards.md 1.2, 3.2; open-readings.md: 61xx and 6Cxx"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -409,7 +425,10 @@ class WrongLe(ReaderCheck):
     title = Label("Le 不符时按 6Cxx 取得记录", "a wrong Le leads to the record by way of 6Cxx")
     clauses = ("DG-WXC-19", "DG-W20-11")
     needs, hand = CHIP, BOTH
-    kills = ()
+    kills = (
+        "reader.apdu-le-dropped",
+        "reader.apdu-sw-swapped",
+    )
     source = "spec/cards.md 1.3 (wrong Le), open-readings.md: 61xx and 6Cxx"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -444,7 +463,11 @@ class LongCommand(ReaderCheck):
     title = Label("255 字节数据的命令可传到卡", "a command with 255 data bytes reaches the card")
     clauses = ("DG-WXC-19", "DG-CXC-08")
     needs, hand = CHIP, BOTH
-    kills = ()
+    kills = (
+        "reader.small-buffer",
+        "reader.apdu-le-dropped",
+        "reader.apdu-sw-swapped",
+    )
     source = "spec/devices.md 4.1 (512), 4.2 (264)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -476,7 +499,12 @@ class FullAnswer(ReaderCheck):
     title = Label("256 字节数据加状态字可传回", "256 data bytes and the status word come through")
     clauses = ("DG-WXC-19", "DG-CXC-08")
     needs, hand = CHIP, BOTH
-    kills = ()
+    kills = (
+        "reader.apdu-lost-256",
+        "reader.apdu-truncated-128",
+        "reader.apdu-le-dropped",
+        "reader.apdu-sw-swapped",
+    )
     source = "spec/devices.md 4.4 (receive 256 data bytes + SW), spec/cards.md 1.5 (DF01 transparent files)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -519,7 +547,11 @@ class PulledDuringApdu(ReaderCheck):
     needs = CHIP
     hand = ("insert", "remove", "pull")
     control = "on"
-    kills = ()
+    kills = (
+        "reader.removal-hangs",
+        "reader.pull-unnoticed",
+        "reader.apdu-cached",
+    )
     source = "spec/open-readings.md: error after the card is pulled; spec/devices.md 12"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -557,7 +589,7 @@ class CardType(ReaderCheck):
     title = Label("识别卡类型", "the type of card is detected")
     clauses = ("DG-WXC-21", "DG-CXC-08")
     needs, hand = CHIP, BOTH
-    kills = ()
+    kills = ("reader.insertion-unreported",)
     source = "spec/devices.md 4.1 (50 30), 4.2 (31 31)"
 
     async def drive(self, t: ReaderTester) -> None:

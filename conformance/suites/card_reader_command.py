@@ -62,7 +62,10 @@ class UnknownCommand(ReaderCheck):
     title = Label("不存在的命令被拒绝", "a command that does not exist is refused")
     clauses = ("DG-MOD-04", "DG-CXC-09")
     control = "control"
-    kills = ()
+    kills = (
+        "reader.unknown-accepted",
+        "reader.unknown-ignored",
+    )
     source = "spec/devices.md 4.1 (00), 4.2 (00)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -89,7 +92,10 @@ class BadParameter(ReaderCheck):
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
     control = "control"
-    kills = ()
+    kills = (
+        "reader.parameter-accepted",
+        "reader.unknown-ignored",
+    )
     source = "spec/devices.md 4.1 (01), 4.2 (01)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -121,7 +127,7 @@ class InitialiseRequired(ReaderCheck):
     variants = ("crt591",)
     hand = ("poweroff", "poweron")
     control = "initialised"
-    kills = ()
+    kills = ("reader.ready-after-power",)
     source = "spec/devices.md 4.1: every other command before it gives B0"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -147,7 +153,7 @@ class InitialiseText(ReaderCheck):
     title = Label("初始化应答给出型号版本", "initialise tells model and version")
     clauses = ("DG-MOD-04", "DG-CXC-08")
     witness = True
-    kills = ()
+    kills = ("reader.initialise-mute",)
     source = "spec/devices.md 4.1 (CRT-591-M001), 4.2 (CRT 310 V3.0)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -172,7 +178,10 @@ class InitialiseEntryOff(ReaderCheck):
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
     control = "insert"
-    kills = ()
+    kills = (
+        "reader.initialise-keeps-entry",
+        "reader.entry-off-ignored",
+    )
     source = "spec/devices.md 4.1: initialise switches it off"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -199,7 +208,7 @@ class InitialiseKeeps(ReaderCheck):
     clauses = ("DG-CXC-09", "DG-CXC-12")
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
-    kills = ()
+    kills = ("reader.initialise-captures",)
     source = "spec/devices.md 4.1 (30 33), 4.2 (30 30)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -225,7 +234,11 @@ class InitialiseEjects(ReaderCheck):
     clauses = ("DG-CXC-09", "DG-CXC-12")
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
-    kills = ()
+    kills = (
+        "reader.initialise-stays",
+        "reader.removal-unreported",
+        "reader.hold-pulls-in",
+    )
     source = "spec/devices.md 4.1 (30 30), 4.2 (30 31)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -254,7 +267,10 @@ class InitialiseCaptures(ReaderCheck):
     hand = ("insert", "remove")
     needs = ("reader.motorised", "reader.capture")
     damage: ClassVar[dict[str, int]] = {"captured_cards": 1}
-    kills = ()
+    kills = (
+        "reader.initialise-stays",
+        "reader.capture-status-sticks",
+    )
     source = "spec/devices.md 4.1 (30 31), 4.2 (30 32)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -287,7 +303,12 @@ class SelfVersion(SelfDescription):
     id = "reader.self.version"
     title = Label("可读版本", "the version can be read")
     variants = ("crt591",)
-    kills = ()
+    kills = (
+        "reader.initialise-mute",
+        "reader.bcc-wrong-third",
+        "reader.echo-wrong",
+        "reader.length-off-by-one",
+    )
     source = "spec/devices.md 4.1 (A4)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -307,7 +328,12 @@ class SelfSerial(SelfDescription):
 
     id = "reader.self.serial"
     title = Label("序列号可读且不变", "the serial number can be read and does not change")
-    kills = ()
+    kills = (
+        "reader.serial-wanders",
+        "reader.enq-ignored",
+        "reader.bcc-wrong-third",
+        "reader.echo-wrong",
+    )
     source = "spec/devices.md 4.1 (A2), 4.2 (30 3A)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -330,7 +356,12 @@ class SelfConfiguration(SelfDescription):
     id = "reader.self.configuration"
     title = Label("配置可读且不变", "the configuration can be read and does not change")
     variants = ("crt591",)
-    kills = ()
+    kills = (
+        "reader.configuration-missing",
+        "reader.bcc-wrong-third",
+        "reader.echo-wrong",
+        "reader.length-off-by-one",
+    )
     source = "spec/devices.md 4.1 (A3)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -353,7 +384,7 @@ class Sensors(ReaderCheck):
     title = Label("传感器状态随卡变化", "the sensors notice a card")
     clauses = ("DG-MOD-04", "DG-WXC-21", "BJ-INS-02")
     hand = ("insert", "remove")
-    kills = ()
+    kills = ("reader.sensors-frozen",)
     source = "spec/devices.md 4.1 (31 31), 4.2 (31 2F); number of bytes open"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -381,7 +412,7 @@ class Interface(ReaderCheck):
     clauses = ("DG-CXC-13", "DG-WXC-14")
     needs = ("reader.interface=rs232",)
     witness = True
-    kills = ()
+    kills = ("reader.unknown-ignored",)
     source = "spec/devices.md 4.1, 4.2"
 
     async def drive(self, t: ReaderTester) -> None:

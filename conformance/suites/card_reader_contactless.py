@@ -59,7 +59,7 @@ class RfReads(ReaderCheck):
     title = Label("可读非接触 CPU 卡", "reads contactless CPU cards")
     clauses = ("DG-WXC-15", "DG-CXC-08")
     variants, needs, hand = CRT591, ("reader.rf",), BOTH
-    kills = ()
+    kills = ("reader.field-answers-lost",)
     source = "spec/devices.md 4.1 (60 30, 34), spec/cards.md 1.1 (contactless use)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -81,7 +81,7 @@ class RfOff(ReaderCheck):
     clauses = ("DG-WXC-15", "DG-WXC-21")
     variants, needs, hand = CRT591, ("reader.rf",), BOTH
     control = "field"
-    kills = ()
+    kills = ("reader.field-stays-on",)
     source = "spec/devices.md 4.1 (60 31)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -160,7 +160,7 @@ class MifareS50(Mifare):
 
     id = "reader.rf.s50"
     title = Label("可验证、读、写 S50 卡", "authenticates, reads and writes S50 cards")
-    kills = ()
+    kills = ("reader.sector-key-unchecked",)
     source = "spec/devices.md 4.1 (60 33; ATQA 0004)"
     card, atqa = "m1-s50", b"\x00\x04"
 
@@ -170,6 +170,6 @@ class MifareS70(Mifare):
 
     id = "reader.rf.s70"
     title = Label("可验证、读、写 S70 卡", "authenticates, reads and writes S70 cards")
-    kills = ()
+    kills = ("reader.sector-key-unchecked",)
     source = "spec/devices.md 4.1 (60 33; ATQA 0002)"
     card, atqa = "m1-s70", b"\x00\x02"

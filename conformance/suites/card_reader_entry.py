@@ -22,7 +22,7 @@ class DisabledRefuses(ReaderCheck):
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
     control = "insert"
-    kills = ()
+    kills = ("reader.entry-off-ignored",)
     source = "spec/devices.md 4.1 (33 31), 4.2 (2F 31)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -49,7 +49,7 @@ class EnabledTakes(ReaderCheck):
     clauses = ("DG-CXC-09", "DG-CXC-08")
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
-    kills = ()
+    kills = ("reader.insertion-unreported",)
     source = "spec/devices.md 4.1 (33 30), 4.2 (2F 33)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -72,7 +72,10 @@ class Presence(ReaderCheck):
     title = Label("卡的插入和取走均有报告", "insertion and removal are reported")
     clauses = ("DG-WXC-21", "BJ-INS-02")
     hand = ("insert", "remove")
-    kills = ()
+    kills = (
+        "reader.removal-unreported",
+        "reader.hold-pulls-in",
+    )
     source = "spec/devices.md 4.1 (st0), 4.2 (S1)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -104,7 +107,10 @@ class SecondCard(ReaderCheck):
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
     control = "insert"
-    kills = ()
+    kills = (
+        "reader.eject-status-sticks",
+        "reader.eject-noop",
+    )
     source = "spec/devices.md 4.1, 4.4"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -137,7 +143,10 @@ class CardAgain(ReaderCheck):
     clauses = ("DG-CXC-09", "DG-WXC-21")
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
-    kills = ()
+    kills = (
+        "reader.eject-status-sticks",
+        "reader.eject-noop",
+    )
     source = "spec/open-readings.md: front entry after one card"
 
     async def drive(self, t: ReaderTester) -> None:

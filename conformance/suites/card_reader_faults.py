@@ -57,7 +57,10 @@ class Jam(ReaderCheck):
     clauses = FAULT_CLAUSES
     hand = ("insert", "jam")
     needs = ("reader.motorised",)
-    kills = ()
+    kills = (
+        "reader.jam-position-none",
+        "reader.jam-as-success",
+    )
     source = "spec/devices.md 4.1 (10), 4.2 (06), 4.4 (jammed)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -105,7 +108,11 @@ class JamClears(ReaderCheck):
     hand = ("insert", "remove", "jam", "clear-jam")
     needs = ("reader.motorised",)
     control = "cleared"
-    kills = ()
+    kills = (
+        "reader.jam-for-ever",
+        "reader.jam-as-success",
+        "reader.initialise-captures",
+    )
     source = "spec/open-readings.md: jam and initialise"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -171,7 +178,10 @@ class LongCard(WrongLength):
 
     id = "reader.fault.long-card"
     title = Label("过长的卡被报告并退出", "a card that is too long is reported and handed out")
-    kills = ()
+    kills = (
+        "reader.long-accepted",
+        "reader.length-swapped",
+    )
     source = "spec/devices.md 4.1 (13), 4.2 (46)"
 
 
@@ -180,7 +190,10 @@ class ShortCard(WrongLength):
 
     id = "reader.fault.short-card"
     title = Label("过短的卡被报告并退出", "a card that is too short is reported and handed out")
-    kills = ()
+    kills = (
+        "reader.short-accepted",
+        "reader.length-swapped",
+    )
     source = "spec/devices.md 4.1 (14), 4.2 (47)"
     card = "short"
     error = Error.TOO_SHORT
@@ -195,7 +208,10 @@ class PulledAtRest(ReaderCheck):
     clauses = ("DG-CXC-12", "DG-WXC-21", "BJ-INS-02")
     hand = ("insert", "remove", "pull")
     needs = ("reader.motorised",)
-    kills = ()
+    kills = (
+        "reader.pull-unnoticed",
+        "reader.no-card-moves",
+    )
     source = "spec/open-readings.md: card pulled at rest"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -227,7 +243,7 @@ class PulledInMotion(ReaderCheck):
     clauses = ("DG-CXC-12", "DG-WXC-21", "BJ-INS-02")
     hand = ("insert", "remove", "pull")
     needs = ("reader.motorised",)
-    kills = ()
+    kills = ("reader.insertion-unreported",)
     source = "spec/devices.md 4.1 (40)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -263,7 +279,10 @@ class CaptureForgotten(ReaderCheck):
     hand = ("insert", "remove")
     needs = ("reader.motorised", "reader.capture")
     damage: ClassVar[dict[str, int]] = {"captured_cards": 1}
-    kills = ()
+    kills = (
+        "reader.capture-status-sticks",
+        "reader.hold-pulls-in",
+    )
     source = "spec/devices.md 4.1 (32 30, 32 33), 4.3"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -291,7 +310,11 @@ class ShortCircuit(ReaderCheck):
     hand = ("insert", "remove", "short-circuit")
     needs = ("reader.contact",)
     control = "good"
-    kills = ()
+    kills = (
+        "reader.short-as-success",
+        "reader.short-burns",
+        "reader.short-wrong-code",
+    )
     source = "spec/devices.md 4.1 (60), 12"
     OFFER_S = 3.0
 
@@ -358,7 +381,7 @@ class MuteCard(ReaderCheck):
     hand = ("insert", "remove")
     needs = ("reader.contact",)
     control = "good"
-    kills = ()
+    kills = ("reader.mute-invents-atr",)
     source = "spec/devices.md 4.1 (61, 63)"
 
     async def drive(self, t: ReaderTester) -> None:

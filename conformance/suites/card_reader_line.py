@@ -100,7 +100,12 @@ class AckFirst(Conversation):
 
     id = "reader.line.ack-first"
     title = Label("先应答 ACK，再给出结果", "ACK comes before the answer")
-    kills = ()
+    kills = (
+        "reader.answer-before-ack",
+        "reader.enq-ignored",
+        "reader.bcc-wrong-third",
+        "reader.echo-wrong",
+    )
     source = "spec/devices.md 4.1, 4.2"
 
     def judge(self, v: ReaderView) -> None:
@@ -122,7 +127,12 @@ class AckInTime(Conversation):
 
     id = "reader.line.ack-in-time"
     title = Label("300 毫秒内应答 ACK", "ACK within 300 ms")
-    kills = ()
+    kills = (
+        "reader.ack-late",
+        "reader.enq-ignored",
+        "reader.bcc-wrong-third",
+        "reader.echo-wrong",
+    )
     source = "spec/devices.md 4.1: no ACK in 300 ms = resend"
 
     def judge(self, v: ReaderView) -> None:
@@ -141,7 +151,12 @@ class Echo(Conversation):
 
     id = "reader.line.echo"
     title = Label("应答回显命令码和参数", "answers echo the command")
-    kills = ()
+    kills = (
+        "reader.enq-ignored",
+        "reader.bcc-wrong-third",
+        "reader.echo-wrong",
+        "reader.length-off-by-one",
+    )
     source = "spec/devices.md 4.1, 4.2"
 
     def judge(self, v: ReaderView) -> None:
@@ -157,7 +172,12 @@ class CheckByte(Conversation):
 
     id = "reader.line.check-byte"
     title = Label("应答的长度、结尾和校验字节正确", "length, trailer and check byte of answers are right")
-    kills = ()
+    kills = (
+        "reader.enq-ignored",
+        "reader.bcc-wrong-third",
+        "reader.echo-wrong",
+        "reader.length-off-by-one",
+    )
     source = "spec/devices.md 4.1, 4.2"
 
     def judge(self, v: ReaderView) -> None:
@@ -175,7 +195,12 @@ class OneAnswer(Conversation):
 
     id = "reader.line.one-answer"
     title = Label("每条命令恰有一个应答", "exactly one answer to each command")
-    kills = ()
+    kills = (
+        "reader.answer-before-ack",
+        "reader.answer-twice",
+        "reader.enq-ignored",
+        "reader.bcc-wrong-third",
+    )
     source = "spec/devices.md 10: stale answer, unsolicited bytes"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -187,7 +212,12 @@ class OneAnswer(Conversation):
         excused = host_refused(v.step("talk"))
         for exchange in v.step("talk").exchanges:
             count = len(exchange.answers)
-            v.must(count == 1 or (excused and count > 1), f"应答数应为 1，实际 {count}", f"one answer expected, got {count}", exchange)
+            v.must(
+                count == 1 or (excused and count > 1),
+                f"应答数应为 1，实际 {count}",
+                f"one answer expected, got {count}",
+                exchange,
+            )
         late = frames(v.step("quiet").records)
         v.must(not late, "之后没有多余的应答", "no answer comes unasked", *(each.seq for each in late))
 
@@ -201,7 +231,11 @@ class ResendOnNak(ReaderCheck):
     variants = ("crt591",)
     control = "control"
     witness = True
-    kills = ()
+    kills = (
+        "reader.no-resend-on-nak",
+        "reader.answer-before-ack",
+        "reader.answer-twice",
+    )
     source = "spec/devices.md 4.1: NAK 15 = resend"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -239,7 +273,10 @@ class ResendBounded(ReaderCheck):
     variants = ("crt591",)
     control = "control"
     witness = True
-    kills = ()
+    kills = (
+        "reader.endless-resend",
+        "reader.answer-twice",
+    )
     source = "spec/open-readings.md: number of resends by the device"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -277,7 +314,10 @@ class HostSilent(ReaderCheck):
     variants = ("crt591",)
     control = "control"
     witness = True
-    kills = ()
+    kills = (
+        "reader.no-resend",
+        "reader.endless-resend",
+    )
     source = "spec/devices.md 4.1, 10"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -314,7 +354,10 @@ class EnqFetches(ReaderCheck):
     variants = ("crt310",)
     control = "control"
     witness = True
-    kills = ()
+    kills = (
+        "reader.answers-without-enq",
+        "reader.ack-late",
+    )
     source = "spec/devices.md 4.2"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -349,7 +392,10 @@ class EnqExecutes(ReaderCheck):
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
     control = "control"
-    kills = ()
+    kills = (
+        "reader.answers-without-enq",
+        "reader.answer-twice",
+    )
     source = "spec/devices.md 4.2: command, ACK, host ENQ, device executes and answers"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -384,7 +430,7 @@ class RepeatedCommand(ReaderCheck):
     clauses = ("DG-MOD-04", "DG-CXC-09")
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
-    kills = ()
+    kills = ("reader.ack-late",)
     source = "spec/open-readings.md: host resends after a lost ACK"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -420,7 +466,10 @@ class EotAnswered(ReaderCheck):
     variants = ("crt591",)
     control = "control"
     witness = True
-    kills = ()
+    kills = (
+        "reader.eot-ignored",
+        "reader.stray-deafens",
+    )
     source = "spec/devices.md 4.1: EOT 04 cancels, device answers EOT"
 
     async def drive(self, t: ReaderTester) -> None:

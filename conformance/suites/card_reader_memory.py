@@ -82,7 +82,7 @@ class Sle4442(MemoryCard):
 
     id = "reader.memory.sle4442"
     title = Label("可读写 SLE4442 卡并验证 PSC", "reads and writes SLE4442 with its PSC")
-    kills = ()
+    kills = ("reader.psc-unchecked",)
     source = "spec/devices.md 4.1 (53 30, 33), spec/cards.md 3.4"
     card, number, atr, psc = "4442", 1, bytes.fromhex("A2131091"), b"\xff\xff\xff"
 
@@ -92,6 +92,6 @@ class Sle4428(MemoryCard):
 
     id = "reader.memory.sle4428"
     title = Label("可读写 SLE4428 卡并验证 PSC", "reads and writes SLE4428 with its PSC")
-    kills = ()
+    kills = ("reader.psc-unchecked",)
     source = "spec/devices.md 4.1 (53 30, 34), spec/cards.md 3.4"
     card, number, atr, psc = "4428", 2, bytes.fromhex("92231091"), b"\xff\xff"

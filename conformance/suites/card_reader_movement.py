@@ -33,7 +33,10 @@ class MoveGate(ReaderCheck):
     clauses = MOVE_CLAUSES
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
-    kills = ()
+    kills = (
+        "reader.removal-unreported",
+        "reader.hold-pulls-in",
+    )
     source = "spec/devices.md 4.1 (32 30), 4.2 (32 31)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -56,7 +59,7 @@ class MoveIc(ReaderCheck):
     clauses = MOVE_CLAUSES
     hand = ("insert", "remove")
     needs = ("reader.motorised", "reader.contact")
-    kills = ()
+    kills = ("reader.ic-stops-short",)
     source = "spec/devices.md 4.1 (32 31), 4.2 (32 2F)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -79,7 +82,7 @@ class MoveRf(ReaderCheck):
     clauses = MOVE_CLAUSES
     hand = ("insert", "remove")
     needs = ("reader.motorised", "reader.rf")
-    kills = ()
+    kills = ("reader.hold-pulls-in",)
     source = "spec/devices.md 4.1 (32 32), 4.2 (32 2E)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -101,7 +104,10 @@ class MoveEject(ReaderCheck):
     clauses = MOVE_CLAUSES
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
-    kills = ()
+    kills = (
+        "reader.eject-status-sticks",
+        "reader.eject-noop",
+    )
     source = "spec/devices.md 4.1 (32 39), 4.2 (32 30)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -139,7 +145,10 @@ class MoveRear(ReaderCheck):
     variants = ("crt310",)
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
-    kills = ()
+    kills = (
+        "reader.eject-status-sticks",
+        "reader.eject-noop",
+    )
     source = "spec/devices.md 4.2 (32 32)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -161,7 +170,7 @@ class MoveCapture(ReaderCheck):
     hand = ("insert", "remove")
     needs = ("reader.motorised", "reader.capture")
     damage: ClassVar[dict[str, int]] = {"captured_cards": 1}
-    kills = ()
+    kills = ("reader.capture-status-sticks",)
     source = "spec/devices.md 4.1 (32 33), 4.2 (32 33)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -185,7 +194,10 @@ class CaptureCounter(ReaderCheck):
     hand = ("insert", "remove")
     needs = ("reader.motorised", "reader.capture", "reader.retain_bin")
     damage: ClassVar[dict[str, int]] = {"captured_cards": 2}
-    kills = ()
+    kills = (
+        "reader.capture-ejects",
+        "reader.capture-uncounted",
+    )
     source = "spec/devices.md 4.1 (32 33 counts always; A5 30 read, 31 set 000..999)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -232,7 +244,11 @@ class BinFull(ReaderCheck):
     hand = ("insert", "remove", "bin-full", "bin-empty")
     needs = ("reader.motorised", "reader.capture", "reader.retain_bin")
     control = "eject"
-    kills = ()
+    kills = (
+        "reader.bin-full-ignored",
+        "reader.bin-full-unreported",
+        "reader.status-swapped",
+    )
     source = "spec/devices.md 4.1 (A1, st2)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -268,7 +284,7 @@ class NoCard(ReaderCheck):
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
     control = "control"
-    kills = ()
+    kills = ("reader.no-card-moves",)
     source = "spec/open-readings.md: a move without a card"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -310,7 +326,11 @@ class RoundTrip(ReaderCheck):
     clauses = ("DG-CXC-09", "DG-CXC-08", "BJ-INS-02")
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
-    kills = ()
+    kills = (
+        "reader.hold-pulls-in",
+        "reader.eject-status-sticks",
+        "reader.eject-noop",
+    )
     source = "spec/devices.md 12"
     path = (Place.IC, Place.GATE, Place.RF, Place.GATE, Place.IC)
 
@@ -342,7 +362,10 @@ class MovePowered(ReaderCheck):
     clauses = ("DG-CXC-09", "DG-WXC-19")
     hand = ("insert", "remove")
     needs = ("reader.motorised", "reader.contact")
-    kills = ()
+    kills = (
+        "reader.move-leaves-power",
+        "reader.hold-pulls-in",
+    )
     source = "spec/open-readings.md: moving with the chip powered"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -387,7 +410,11 @@ class EjectReturned(ReaderCheck):
     clauses = ("DG-CXC-09", "DG-WXC-21")
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
-    kills = ()
+    kills = (
+        "reader.no-card-moves",
+        "reader.removal-unreported",
+        "reader.hold-pulls-in",
+    )
     source = "spec/devices.md 4.1 (32 30), 4.2 (32 31)"
 
     async def drive(self, t: ReaderTester) -> None:

@@ -90,7 +90,7 @@ class PowerIdle(ReaderCheck):
     title = Label("空闲时断电，恢复后可用", "comes back from a power cut while empty")
     clauses = ("DG-CXC-12", "BJ-INS-02")
     hand = ("insert", "remove", "poweroff", "poweron")
-    kills = ()
+    kills = ("reader.insertion-unreported",)
     source = "spec/devices.md 4.1, 4.2, 12"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -114,7 +114,10 @@ class PowerIntake(PowerCut):
 
     id = "reader.power.intake"
     title = Label("进卡时断电", "power cut during intake")
-    kills = ()
+    kills = (
+        "reader.power-forgets-card",
+        "reader.ready-after-power",
+    )
     source = "spec/devices.md 12, 4.3 (power failure), AS-11"
     first = 0
 
@@ -131,7 +134,12 @@ class PowerHold(PowerCut):
     id = "reader.power.hold"
     title = Label("机内有卡时断电", "power cut with a card inside")
     clauses = ("DG-CXC-12", "DG-WXC-21")
-    kills = ()
+    kills = (
+        "reader.power-rule-ignored",
+        "reader.initialise-captures",
+        "reader.power-forgets-card",
+        "reader.ready-after-power",
+    )
     source = "spec/open-readings.md: power loss; AS-11"
 
     async def before(self, t: ReaderTester) -> None:
@@ -153,7 +161,10 @@ class PowerEject(PowerCut):
 
     id = "reader.power.eject"
     title = Label("退卡时断电", "power cut during eject")
-    kills = ()
+    kills = (
+        "reader.power-forgets-card",
+        "reader.ready-after-power",
+    )
     source = "spec/devices.md 12, 4.3 (power failure), AS-11"
 
     async def before(self, t: ReaderTester) -> None:
@@ -171,7 +182,10 @@ class PowerCapture(PowerCut):
     title = Label("吞卡时断电", "power cut during capture")
     needs = ("reader.motorised", "reader.capture")
     damage: ClassVar[dict[str, int]] = {"captured_cards": 1}
-    kills = ()
+    kills = (
+        "reader.power-forgets-card",
+        "reader.ready-after-power",
+    )
     source = "spec/devices.md 12, 4.3 (power failure), AS-11"
 
     async def before(self, t: ReaderTester) -> None:
@@ -191,7 +205,7 @@ class PowerChip(ReaderCheck):
     hand = ("insert", "remove", "poweroff", "poweron")
     needs = ("reader.motorised", "reader.contact")
     control = "activate"
-    kills = ()
+    kills = ("reader.chip-answers-off",)
     source = "spec/devices.md 4.1 (65), 12"
 
     async def drive(self, t: ReaderTester) -> None:

@@ -79,7 +79,7 @@ class SamTwo(SamSockets):
     clauses = ("DG-W20-14", "DG-CXC-17")
     needs = ("reader.sam_sockets>=2",)
     witness = True
-    kills = ()
+    kills = ("reader.atr-of-previous",)
     source = "spec/devices.md 4.1 (52), 4.2 (3D)"
 
 
@@ -92,7 +92,10 @@ class SamFour(SamSockets):
     needs = ("reader.sam_sockets>=4",)
     witness = True
     count = 4
-    kills = ()
+    kills = (
+        "reader.sam-two-only",
+        "reader.atr-of-previous",
+    )
     source = "spec/devices.md 4.1 (52), 4.2 (3D)"
 
 
@@ -105,7 +108,10 @@ class SamDistinct(ReaderCheck):
     needs = ("reader.sam_sockets>=2",)
     variants = ("crt591",)
     control = "talk.before"
-    kills = ()
+    kills = (
+        "reader.sam-all-one",
+        "reader.chip-answers-off",
+    )
     source = "spec/devices.md 4.1 (52 40)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -142,7 +148,7 @@ class SamBeyond(ReaderCheck):
     clauses = ("DG-WXC-24", "DG-W20-14")
     needs = ("reader.sam_sockets>=2",)
     control = "sam.1"
-    kills = ()
+    kills = ("reader.sam-beyond-fitted",)
     source = "spec/devices.md 4.1 (03)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -170,7 +176,11 @@ class SamIndependent(ReaderCheck):
     clauses = ("DG-W20-14", "DG-CXC-17", "DG-W20-11")
     hand = ("insert", "remove")
     needs = ("reader.sam_sockets>=2", "reader.contact")
-    kills = ()
+    kills = (
+        "reader.sam-is-user",
+        "reader.apdu-le-dropped",
+        "reader.apdu-sw-swapped",
+    )
     source = "spec/devices.md 4.1 (51, 52)"
 
     async def drive(self, t: ReaderTester) -> None:

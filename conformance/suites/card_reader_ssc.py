@@ -38,7 +38,11 @@ class ReadsGeneration1(ReadsGeneration):
     title = Label("可读 1.0 版社保卡", "reads social security cards 1.0")
     clauses = ("DG-W20-11", "DG-CXC-08")
     generation = "1.0"
-    kills = ()
+    kills = (
+        "reader.apdu-le-dropped",
+        "reader.apdu-sw-swapped",
+        "reader.atr-truncated",
+    )
     source = "spec/cards.md 1.2 to 1.4"
 
 
@@ -49,7 +53,11 @@ class ReadsGeneration2(ReadsGeneration):
     title = Label("可读 2.0 版社保卡", "reads social security cards 2.0")
     clauses = ("DG-W20-11", "LL-A1-18", "DG-CXC-08")
     generation = "2.0"
-    kills = ()
+    kills = (
+        "reader.apdu-le-dropped",
+        "reader.apdu-sw-swapped",
+        "reader.atr-truncated",
+    )
     source = "spec/cards.md 1.2 to 1.4"
 
 
@@ -60,7 +68,11 @@ class ReadsGeneration3(ReadsGeneration):
     title = Label("可读 3.0 版社保卡", "reads social security cards 3.0")
     clauses = ("DG-W20-11", "DG-CXC-08")
     generation = "3.0"
-    kills = ()
+    kills = (
+        "reader.apdu-le-dropped",
+        "reader.apdu-sw-swapped",
+        "reader.atr-truncated",
+    )
     source = "spec/cards.md 1.2 to 1.4"
 
 
@@ -72,7 +84,11 @@ class AllGenerations(ReaderCheck):
     clauses = ("DG-W20-11", "LL-A1-18")
     hand = ("insert", "remove")
     needs = ("reader.contact",)
-    kills = ()
+    kills = (
+        "reader.apdu-le-dropped",
+        "reader.apdu-sw-swapped",
+        "reader.eject-noop",
+    )
     source = "spec/cards.md 1.4 (record 03)"
 
     async def drive(self, t: ReaderTester) -> None:

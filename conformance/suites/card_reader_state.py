@@ -21,7 +21,10 @@ class Situations(ReaderCheck):
     clauses = ("BJ-INS-02", "DG-MOD-04")
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
-    kills = ()
+    kills = (
+        "reader.removal-unreported",
+        "reader.hold-pulls-in",
+    )
     source = "spec/devices.md 4.1 (st0), 4.2 (S1), 4.4"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -55,7 +58,7 @@ class Uninitialised(ReaderCheck):
     variants = ("crt591",)
     hand = ("poweroff", "poweron")
     control = "ready"
-    kills = ()
+    kills = ("reader.ready-after-power",)
     source = "spec/devices.md 4.1 (B0), 4.4 (unknown)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -85,7 +88,11 @@ class BinState(ReaderCheck):
     variants = ("crt591",)
     hand = ("bin-full", "bin-empty")
     needs = ("reader.retain_bin",)
-    kills = ()
+    kills = (
+        "reader.bin-full-ignored",
+        "reader.bin-full-unreported",
+        "reader.status-swapped",
+    )
     source = "spec/devices.md 4.1 (st1, st2); open-readings.md: st1 when no stacker is fitted"
 
     async def drive(self, t: ReaderTester) -> None:

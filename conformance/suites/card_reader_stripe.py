@@ -50,7 +50,7 @@ class Tracks(ReaderCheck):
     title = Label("可读一、二、三磁道，单独与组合一致", "tracks 1, 2, 3 alone and together")
     clauses = ("DG-WXC-23", "DG-CXC-08")
     variants, needs, hand = CRT310, ("reader.magnetic",), BOTH
-    kills = ()
+    kills = ("reader.track-mix-up",)
     source = "spec/devices.md 4.2 (45 30), spec/cards.md 3.5"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -89,7 +89,7 @@ class BlankTrack(ReaderCheck):
     clauses = ("DG-WXC-23",)
     variants, needs, hand = CRT310, ("reader.magnetic",), BOTH
     control = "tracks.32"
-    kills = ()
+    kills = ("reader.blank-track-ok",)
     source = "spec/devices.md 4.2 (E5)"
 
     async def drive(self, t: ReaderTester) -> None:

@@ -75,7 +75,11 @@ class BadCheckByte(Disturbed):
 
     id = "reader.line.bad-bcc-nak"
     title = Label("校验错误的命令回 NAK", "a frame with a wrong check byte is refused with NAK")
-    kills = ()
+    kills = (
+        "reader.bad-bcc-acked",
+        "reader.no-nak",
+        "reader.bcc-unchecked",
+    )
     source = "spec/devices.md 4.1, 4.2: NAK 15 on BCC error"
 
     async def disturb(self, t: ReaderTester) -> None:
@@ -103,7 +107,7 @@ class BadCheckByteMoves(ReaderCheck):
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
     control = "eject"
-    kills = ()
+    kills = ("reader.bcc-unchecked",)
     source = "spec/devices.md 4.1, 4.2, 10"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -131,7 +135,10 @@ class NoiseBefore(Disturbed):
 
     id = "reader.sync.noise-before"
     title = Label("帧前有杂讯时仍能识别", "a frame behind noise is found")
-    kills = ()
+    kills = (
+        "reader.noise-breaks",
+        "reader.ack-late",
+    )
     source = "spec/devices.md 4.1: noise before F2"
 
     TIMES = 3
@@ -164,7 +171,7 @@ class Truncated(Disturbed):
 
     id = "reader.sync.truncated"
     title = Label("不完整的帧之后能重新同步", "a cut frame is given up")
-    kills = ()
+    kills = ("reader.no-resync",)
     source = "spec/devices.md 4.1: truncated frame followed by a fresh one"
 
     async def disturb(self, t: ReaderTester) -> None:
@@ -187,7 +194,7 @@ class AbsurdLength(Disturbed):
 
     id = "reader.sync.absurd-length"
     title = Label("长度荒谬的帧不影响后续命令", "an absurd length does not swallow what follows")
-    kills = ()
+    kills = ("reader.absurd-length-hangs",)
     source = "spec/devices.md 4.1: absurd length"
 
     async def disturb(self, t: ReaderTester) -> None:
@@ -202,7 +209,7 @@ class Glued(Disturbed):
 
     id = "reader.sync.glued"
     title = Label("两帧粘连时不死机", "two frames in one piece do no harm")
-    kills = ()
+    kills = ("reader.glued-deafens",)
     source = "spec/devices.md 10: two frames glued"
 
     async def disturb(self, t: ReaderTester) -> None:
@@ -228,7 +235,7 @@ class AckGlued(ReaderCheck):
     variants = ("crt591",)
     control = "control"
     witness = True
-    kills = ()
+    kills = ("reader.answer-twice",)
     source = "spec/devices.md 4.1: ACK glued to a frame"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -253,7 +260,7 @@ class Split(Disturbed):
 
     id = "reader.sync.split"
     title = Label("帧在任意字节处断开仍能识别", "a frame split at any byte is found")
-    kills = ()
+    kills = ("reader.split-lost",)
     source = "spec/devices.md 4.1: frame split at every byte"
 
     async def disturb(self, t: ReaderTester) -> None:
@@ -289,7 +296,7 @@ class Stray(Disturbed):
 
     id = "reader.sync.stray-controls"
     title = Label("多余的控制字符不影响通信", "stray control bytes do no harm")
-    kills = ()
+    kills = ("reader.stray-deafens",)
     source = "spec/devices.md 10"
 
     async def disturb(self, t: ReaderTester) -> None:
@@ -313,7 +320,11 @@ class Oversize(ReaderCheck):
     hand = ("insert", "remove")
     needs = ("reader.contact",)
     control = "after"
-    kills = ()
+    kills = (
+        "reader.limit-ignored",
+        "reader.absurd-length-hangs",
+        "reader.stray-deafens",
+    )
     source = "spec/devices.md 4.1 (512), 4.2 (264)"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -355,7 +366,11 @@ class FullLength(Disturbed):
 
     id = "reader.sync.full-length"
     title = Label("可接收达到上限的命令", "a command of the full length is taken")
-    kills = ()
+    kills = (
+        "reader.small-buffer",
+        "reader.unknown-accepted",
+        "reader.unknown-ignored",
+    )
     source = "spec/devices.md 4.1 (512), 4.2 (264)"
 
     async def disturb(self, t: ReaderTester) -> None:
@@ -386,7 +401,10 @@ class EotInMotion(ReaderCheck):
     clauses = ("DG-CXC-09", "DG-CXC-12")
     hand = ("insert", "remove")
     needs = ("reader.motorised",)
-    kills = ()
+    kills = (
+        "reader.eject-status-sticks",
+        "reader.eject-noop",
+    )
     source = "spec/open-readings.md: EOT during motion"
 
     async def drive(self, t: ReaderTester) -> None:

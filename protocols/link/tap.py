@@ -15,9 +15,7 @@ __all__ = ["RecordedCardPort", "RecordedLink"]
 class RecordedLink:
     """Wraps *link*; every item of both directions becomes one record of *slot* at the time its last byte was seen."""
 
-    def __init__(
-        self, link: Link, history: History, slot: str, framing: Callable[[], Framing], clock: Clock
-    ) -> None:
+    def __init__(self, link: Link, history: History, slot: str, framing: Callable[[], Framing], clock: Clock) -> None:
         self._link, self._history, self._slot, self._clock = link, history, slot, clock
         self._tx, self._rx = framing(), framing()
 

@@ -258,6 +258,8 @@ class Flow:
         if isinstance(event, Returned) and event.media is Media.NONE:
             return self._card_is_gone(state)
         if isinstance(event, Returned) and event.media in AT_MOUTH:
+            if state.stopping and not self.policy.motorised:
+                return self._card_is_gone(state)  # nothing holds it: the hand that put it in takes it
             limit_s = self.policy.stop_take_s if state.stopping else self.policy.take_s
             return replace(state, phase=Phase.TAKE, deadline=now + limit_s, stuck=False, silent=0), None
         if not isinstance(event, Returned | Failed):
@@ -312,7 +314,7 @@ class Flow:
         """Wind up: the card goes back first. A second wish to stop does not wait for the hand that takes it."""
         again, state = state.stopping, replace(state, stopping=True)
         if state.phase is Phase.TAKE:
-            if again:
+            if again or not self.policy.motorised:
                 return replace(state, phase=Phase.CLOSE, deadline=None), CloseEntry()
             deadline = min(state.deadline or now, now + self.policy.stop_take_s)
             return replace(state, deadline=deadline), None

@@ -75,7 +75,7 @@ HINTS: dict[Phase, Label] = {
     Phase.READ_HOLDER: BUSY,
     Phase.CONFIRM: Label(
         "再输错一次，密码将被锁定。按 Y（是）继续，按 N 退卡",
-        "One more mistake locks it. Y to go on, N to get the card back",
+        "One more mistake locks it. Y goes on, N returns the card",
     ),
     Phase.PIN: Label("确认键提交，取消键退卡", "Enter to confirm, Esc to cancel"),
     Phase.HOLDER: Label("按任意键退卡", "Any key returns the card"),
@@ -90,8 +90,8 @@ MOUTH = """\
 +------------------------+
 |  ====================  |
 +-----+------------+-----+
-      |  {0} {0} {0} {0}   |
-      |   [####]   |
+      |  {0} {0}  {0} {0}  |
+      |   [ ## ]   |
       |            |
       +------------+"""
 PICTURES = {Phase.IDLE: MOUTH.format("^"), Phase.TAKE: MOUTH.format("v")}
@@ -170,7 +170,7 @@ def render(page: Page, language: str = "zh") -> RenderableType:
     parts: list[RenderableType] = [_centred(_spaced(page.headline[first]), "bold")]
     parts.append(_centred(page.headline[second], "dim"))
     if page.picture:
-        parts += [Text(), _centred(page.picture)]
+        parts += [Text(), Align.center(Text(page.picture))]
     if page.rows:
         parts += [Text(), Align.center(_table(page.rows, first, second))]
     if page.stars is not None:
@@ -179,8 +179,10 @@ def render(page: Page, language: str = "zh") -> RenderableType:
         parts += [Text(), _centred(page.notice[first], "bold reverse"), _centred(page.notice[second])]
     if page.hint is not None:
         parts += [Text(), _centred(page.hint[first]), _centred(page.hint[second], "dim")]
+    height = len(parts) + max(0, len(page.rows) - 1) + (page.picture.count("\n") if page.picture else 0)
+    above = [Text() for _ in range((ROWS - 3 - height) // 2)]
     return Panel(
-        Align.center(Group(*parts), vertical="middle", height=ROWS - 3),
+        Group(*above, *parts),
         box=box.ASCII,
         title=f"{TITLE[first]} / {TITLE[second]}",
         subtitle=_stages(page, first),
@@ -194,8 +196,8 @@ def _spaced(text: str) -> str:
     return text if text.isascii() else " ".join(text)
 
 
-def _centred(text: str, style: str = "") -> RenderableType:
-    return Align.center(Text(text, style=style, justify="center"))
+def _centred(text: str, style: str = "") -> Text:
+    return Text(text, style=style, justify="center")
 
 
 def _table(rows: tuple[tuple[Label, str], ...], first: str, second: str) -> Table:

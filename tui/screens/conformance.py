@@ -163,7 +163,7 @@ class ConformancePane(Pane):
         state, line = self.state, Text(" ", no_wrap=True, overflow="crop")
         if self.matrix is not None and state.running:
             done, total = self.matrix
-            line.append(f"{self.t('conf.matrix')} {bar(done, total, 20)} {done}/{total}", style="cyan")
+            line.append(f"{self.t('conf.matrix')} {bar(done, total, 20)} {done}/{total}  ", style="cyan")
         elif state.running:
             line.append(f"{bar(state.index, state.total, 20)} {state.index}/{state.total}  ", style="cyan")
         elif self._message:
