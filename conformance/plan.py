@@ -122,9 +122,11 @@ def resolve(plan: Plan, checks: Sequence[Check] | None = None) -> Resolved:
 def _declared(plan: Plan, target: str, profile: DeviceClassProfile, problems: list[str]) -> Mapping[str, Any]:
     given = plan.pics.get(target, {})
     known = {item.id: item for item in profile.pics_items}
-    for name in given:
-        if name not in known:
-            problems.append(f"plan {plan.plan}: PICS of {target}: unknown item {name!r}; see `onecard pics {target}`")
+    problems += [
+        f"plan {plan.plan}: PICS of {target}: unknown item {name!r}; see `onecard pics`"
+        for name in given
+        if name not in known
+    ]
     for name, value in given.items():
         if value is not None and name in known and (problem := known[name].problem(value)):
             problems.append(f"plan {plan.plan}: PICS of {target}: {problem}")

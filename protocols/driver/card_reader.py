@@ -40,6 +40,10 @@ class ReaderRefused(LinkError):
         self.request, self.reply = request, reply
 
 
+def _unheard(stage: str, waited_s: float) -> None:
+    """Nobody wants to hear of limits."""
+
+
 class ReaderPort:
     """The line to a reader as items with limits. ``on_limit(stage, waited_s)`` hears of every limit that passed."""
 
@@ -48,7 +52,7 @@ class ReaderPort:
         link: Link,
         dialect: CardReaderDialect,
         clock: Clock,
-        on_limit: Callable[[str, float], None] = lambda stage, waited_s: None,
+        on_limit: Callable[[str, float], None] = _unheard,
     ) -> None:
         self.link, self.dialect, self.clock = link, dialect, clock
         self._framing: Framing = dialect.framing()
@@ -82,7 +86,7 @@ class ReaderPort:
     async def drain(self, quiet_s: float) -> list[Item]:
         """Everything that still comes until the line has been quiet for *quiet_s*: bounded, never raises NoReply."""
         seen: list[Item] = []
-        hear, self._on_limit = self._on_limit, lambda stage, waited_s: None
+        hear, self._on_limit = self._on_limit, _unheard
         try:
             while len(seen) < MAX_ITEMS_AN_EXCHANGE:
                 seen.append(await self.next_item(quiet_s))
