@@ -28,7 +28,7 @@ from conformance.preflight import environment
 from conformance.result import KillMatrix, NotRun, Overall, PreflightResult, RunResult, RunStatus
 from protocols.clock import wall_datetime
 from protocols.wire.base import Label
-from scenarios.models import Plan, load_bench, load_plan
+from scenarios.models import Bench, Plan, load_bench, load_plan
 from scenarios.pcscd import missing
 from scenarios.runtime import AskPerson
 
@@ -126,7 +126,10 @@ def load(plan_file: Path, changes: Mapping[str, Any] | None = None) -> Resolved:
     Raises FileError, PlanError.
     """
     plan = _plan_of_lock(plan_file) if plan_file.name.endswith("lock.json") else load_plan(plan_file)
-    return resolve(plan.model_copy(update=dict(changes or {})))
+    update = dict(changes or {})
+    if "seed" in update and isinstance(plan.bench, Bench):  # the seed of a run is also that of its devices
+        update["bench"] = plan.bench.model_copy(update={"seed": update["seed"]})
+    return resolve(plan.model_copy(update=update))
 
 
 def narrow(resolved: Resolved, targets: Collection[str]) -> Resolved:

@@ -21,98 +21,15 @@ from conformance.execute import execute
 from conformance.inprocess import reader_facts
 from conformance.model import Outcome
 from conformance.roles.card_reader import ReaderTester
-from conformance.roles.card_reader_view import ReaderStep, ReaderView, card_reader_dialect
-from conformance.stateful_model import LINES, ReaderModel
-from conformance.suites.card_reader_acts import SELECT_SSSE, await_power, command, is_in, is_out, watch
-from conformance.suites.card_reader_words import ReaderCheck
+from conformance.roles.card_reader_view import card_reader_dialect
+from conformance.stateful_model import ReaderModel
+from conformance.suites.card_reader_story import COMMANDS, PLACES, Story, checked_lines, perform
 from protocols.clock import LoopClock, VirtualLoop, run_virtual
 from protocols.record import History
-from protocols.wire.base import Label
-from protocols.wire.card_reader import Op, Place, Reply, Request
 from scenarios.profiles import device_class_profile
 from scenarios.simulated import SimulatedReaderSlot
 
-__all__ = ["Story", "StoryFailed", "find_counterexample", "perform", "replay_story", "save_plan"]
-
-SETTLE_S = 2.0
-"""How long a hand's action is given to show on a simulated reader: longer than an intake."""
-
-PLACES = ("gate", "ic", "rf", "eject", "capture")
-
-COMMANDS: dict[str, Request] = {
-    "entry on": Request(Op.ENTRY, enabled=True),
-    "entry off": Request(Op.ENTRY, enabled=False),
-    "reset": Request(Op.CHIP_ON),
-    "apdu": Request(Op.CHIP_APDU, data=SELECT_SSSE),
-    "chip off": Request(Op.CHIP_OFF),
-    "initialise": Request(Op.INITIALISE, place=Place.STAY),
-    **{f"move {place}": Request(Op.MOVE, place=Place(place)) for place in PLACES},
-}
-
-
-async def perform(t: ReaderTester, line: str) -> tuple[Reply | None, Reply]:
-    """Do one line of a story. Gives the answer to its command (None for what a hand does), and the status after it.
-
-    Raises ValueError for a line that is not of :data:`LINES`.
-    """
-    if line not in LINES:
-        raise ValueError(f"no story line {line!r}; known: {', '.join(LINES)}")
-    request = COMMANDS.get(line)
-    if request is not None:
-        reply = await command(t, request)
-        return reply, await command(t, Request(Op.STATUS))
-    if line == "power":
-        await t.act("poweroff")
-        await t.pause(0.5)
-        await t.act("poweron")
-        return None, await await_power(t)
-    await t.act(line)
-    wanted = {"insert": is_in, "remove": is_out}.get(line.split()[0], lambda seen: True)
-    seen = await watch(t, wanted, SETTLE_S)
-    if line.startswith("insert"):
-        await t.pause(SETTLE_S)  # the card may show at the mouth while it is still drawn in
-        seen = await command(t, Request(Op.STATUS))
-    return None, seen
-
-
-class Story(ReaderCheck):
-    """DG-CXC-09, DG-CXC-12, BJ-INS-02: a status that disagrees with what was done to the card would break it."""
-
-    id = "reader.story"
-    title = Label("按故事逐步操作，状态始终与卡的位置一致", "a story, and a status that is true after each line")
-    clauses = ("DG-CXC-09", "DG-CXC-12", "BJ-INS-02")
-    kills = ("reader.eject-noop",)
-    source = "a saved counterexample"
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        unknown = [each for each in lines if each not in LINES]
-        if unknown:
-            raise ValueError(f"no story line {unknown[0]!r}; known: {', '.join(LINES)}")
-        self.lines = tuple(lines)
-
-    async def drive(self, t: ReaderTester) -> None:
-        for number, line in enumerate(self.lines, 1):
-            with t.step(f"line.{number:03d}", line=line):
-                await perform(t, line)
-
-    def judge(self, v: ReaderView) -> None:
-        model = model_of(v.dialect.rules.host_ack, v.facts.get("parameters") or {})
-        for step in v.each("line.*"):
-            line = str(step.note["line"])
-            for why in model.follow(line, *answers_of(step, line)):
-                v.must(False, f"“{line}”之后与模型不符：{why}", why, step)
-            v.must(True, f"已执行“{line}”", f"did {line!r}", step)
-
-
-def answers_of(step: ReaderStep, line: str) -> tuple[Reply | None, Reply]:
-    """The answer to the line's command, and the last status of the step."""
-    request = COMMANDS.get(line)
-    reply = None if request is None else step.only(request.op).reply
-    return reply, step.only(Op.STATUS).reply
-
-
-def model_of(initialise_first: bool, parameters: Mapping[str, Any]) -> ReaderModel:
-    return ReaderModel(initialise_first=initialise_first, parameters=parameters)
+__all__ = ["StoryFailed", "find_counterexample", "replay_story", "save_plan", "shorten"]
 
 
 class StoryFailed(AssertionError):
@@ -130,7 +47,7 @@ class _Bench:
         self.lines: list[str] = []
         self.runner = asyncio.Runner(loop_factory=VirtualLoop)
         self.tester = self.runner.run(self._start(dialect, make, number, options))
-        self.model = model_of(self.tester.dialect.rules.host_ack, self.tester.facts["parameters"])
+        self.model = ReaderModel(self.tester.dialect.rules.host_ack, self.tester.facts["parameters"])
 
     async def _start(
         self, dialect: str, make: Callable[..., Any] | None, number: int, options: Mapping[str, Any]
@@ -253,8 +170,34 @@ def find_counterexample(
     try:
         run_state_machine_as_test(machine, settings=search)
     except StoryFailed as failed:
-        return list(failed.lines)
+        return shorten(failed.lines, lambda lines: _fails(lines, dialect, make, seed_number, options))
     return None
+
+
+def shorten(lines: Sequence[str], fails: Callable[[Sequence[str]], bool]) -> list[str]:
+    """Leave out every line without which the story still fails: the last lines of rules that do several at once."""
+    kept = list(lines)
+    for at in range(len(kept) - 1, -1, -1):
+        fewer = kept[:at] + kept[at + 1 :]
+        if fewer and fails(fewer):
+            kept = fewer
+    return kept
+
+
+def _fails(
+    lines: Sequence[str], dialect: str, make: Callable[..., Any] | None, number: int, options: Mapping[str, Any]
+) -> bool:
+    bench = _Bench(dialect, make, number, options)
+    try:
+        for line in lines:
+            if not bench.model.allows(line):
+                return False
+            bench.step(line)
+    except StoryFailed:
+        return True
+    finally:
+        bench.close()
+    return False
 
 
 def save_plan(path: Path, actions: Sequence[str], *, dialect: str = "crt591", fault: str = "", number: int = 1) -> None:
@@ -271,7 +214,8 @@ def save_plan(path: Path, actions: Sequence[str], *, dialect: str = "crt591", fa
             "seed": number,
         },
         "profile": "dongguan-cabinet-xc",
-        "story": list(Story(actions).lines),
+        "select": [Story.id],
+        "story": list(checked_lines(list(actions))),
         "seed": number,
     }
     fresh = path.with_suffix(".tmp")
@@ -287,7 +231,7 @@ def replay_story(
     **options: Any,
 ) -> tuple[Outcome, History]:
     """Run a story as a check, in process: its outcome comes from the history, like that of every other check."""
-    check = Story(lines)
+    check, told = Story(), list(checked_lines(list(lines)))
 
     async def main() -> tuple[Outcome, History]:
         clock = LoopClock()
@@ -300,7 +244,7 @@ def replay_story(
             hand=slot.hand,
             history=history,
             clock=clock,
-            facts=reader_facts(dialect, _declared(options)),
+            facts={**reader_facts(dialect, _declared(options)), "story": told},
         )
         try:
             await tester.open()

@@ -18,6 +18,8 @@ __all__ = ["LINES", "ReaderModel"]
 LINES: tuple[str, ...] = (
     "entry on",
     "entry off",
+    "insert 1.0",
+    "insert 2.0",
     "insert 3.0",
     "remove",
     "move gate",

@@ -11,7 +11,17 @@ from typing import Literal
 
 from protocols.wire.base import Label
 
-__all__ = ["ACTIONS", "MODES", "MODE_LABELS", "Action", "Mode", "action_for_key", "actions_of", "cheat_sheet", "command_line"]
+__all__ = [
+    "ACTIONS",
+    "MODES",
+    "MODE_LABELS",
+    "Action",
+    "Mode",
+    "action_for_key",
+    "actions_of",
+    "cheat_sheet",
+    "command_line",
+]
 
 Mode = Literal["home", "bench", "conformance", "trace", "reports"]
 MODES: tuple[Mode, ...] = ("home", "bench", "conformance", "trace", "reports")
@@ -44,81 +54,108 @@ class Action:
     @property
     def shown_key(self) -> str:
         """The key as a person would write it."""
-        names = {"slash": "/", "question_mark": "?", "colon": ":", "left_square_bracket": "[", "right_square_bracket": "]"}
+        names = {
+            "slash": "/",
+            "question_mark": "?",
+            "colon": ":",
+            "left_square_bracket": "[",
+            "right_square_bracket": "]",
+        }
         return names.get(self.key, self.key)
 
 
-def _mode(number: int, mode: Mode, help_zh: str, help_en: str) -> Action:
-    line = {"home": "onecard doctor", "bench": "onecard bench show {bench}", "conformance": "onecard checks"}.get(
-        mode, {"trace": "onecard trace {dossier}"}.get(mode, "onecard dossier list")
-    )
-    help_ = Label(help_zh, help_en)
-    return Action(f"mode.{mode}", str(number), MODE_LABELS[mode], help_, line, also=(f"f{number}",), bar=False)
-
-
-_EVERYWHERE = (
-    _mode(1, "home", "本机体检、最近的档案、下一步做什么", "this machine, recent dossiers, what to do next"),
-    _mode(2, "bench", "立起台架，看设备状态，动手操作", "bring a bench up, watch its devices, act on them"),
-    _mode(3, "conformance", "运行检查，看结论和原因", "run checks, see verdicts and why"),
-    _mode(4, "trace", "逐条查看解码后的记录", "read the decoded records one by one"),
-    _mode(5, "reports", "档案：结论、复核、矩阵", "dossiers: verdicts, verification, matrix"),
-    Action("help", "question_mark", Label("帮助", "Help"), Label("显示全部按键", "show every key"), "onecard --help", also=("h",)),
-    Action("palette", "ctrl+p", Label("命令", "Palette"), Label("按名称查找操作", "find an action by name"), "onecard --help", bar=False),
-    Action("language", "l", Label("English", "中文"), Label("切换中文和英文", "switch between Chinese and English"), "onecard tui --lang {other}"),
-    Action("quit", "q", Label("退出", "Quit"), Label("停下一切并退出", "stop everything and leave"), "exit"),
+# fmt: off
+ACTIONS: tuple[Action, ...] = (
+    Action("mode.home", "1", Label("首页", "Home"), Label("本机体检、最近的档案、下一步做什么", "this machine, recent dossiers, what to do next"),
+           "onecard doctor", also=("f1",), bar=False),
+    Action("mode.bench", "2", Label("台架", "Bench"), Label("立起台架，看设备状态，动手操作", "bring a bench up, watch its devices, act on them"),
+           "onecard bench show {bench}", also=("f2",), bar=False),
+    Action("mode.conformance", "3", Label("符合性", "Conformance"), Label("运行检查，看结论和原因", "run checks, see verdicts and why"),
+           "onecard run {plan} --check '{check}'", also=("f3",), bar=False),
+    Action("mode.trace", "4", Label("跟踪", "Trace"), Label("逐条查看解码后的记录", "read the decoded records one by one"),
+           "onecard trace {dossier}", also=("f4",), bar=False),
+    Action("mode.reports", "5", Label("报告", "Reports"), Label("档案：结论、复核、矩阵", "dossiers: verdicts, verification, matrix"),
+           "onecard dossier list", also=("f5",), bar=False),
+    Action("help", "question_mark", Label("帮助", "Help"), Label("显示全部按键", "show every key"),
+           "onecard --help", also=("h",)),
+    Action("palette", "ctrl+p", Label("命令", "Palette"), Label("按名称查找操作", "find an action by name"),
+           "onecard --help", bar=False),
+    Action("language", "l", Label("English", "中文"), Label("切换中文和英文", "switch between Chinese and English"),
+           "onecard tui --lang {other}"),
+    Action("quit", "q", Label("退出", "Quit"), Label("停下一切并退出", "stop everything and leave"),
+           "exit"),
+    Action("home.doctor", "d", Label("体检", "Doctor"), Label("检查本机缺少什么", "see what this machine lacks"),
+           "onecard doctor", "home"),
+    Action("home.certify", "c", Label("认证", "Certify"), Label("运行默认计划并写出档案", "run the default plan and write a dossier"),
+           "onecard certify", "home"),
+    Action("home.open", "o", Label("打开档案", "Open dossier"), Label("打开选中的档案", "open the selected dossier"),
+           "onecard dossier show {dossier}", "home"),
+    Action("bench.up", "u", Label("立起", "Up"), Label("立起选中的台架", "bring the chosen bench up"),
+           "onecard bench up {bench}", "bench"),
+    Action("bench.down", "x", Label("收起", "Down"), Label("收起台架，不留任何东西", "take the bench down, leave nothing"),
+           "Ctrl-C", "bench"),
+    Action("bench.next", "n", Label("换台架", "Next bench"), Label("选下一个台架文件", "choose the next bench file"),
+           "onecard bench list", "bench"),
+    Action("bench.insert", "i", Label("插卡", "Insert"), Label("插入 3.0 卡", "insert a 3.0 card"),
+           "{slot} insert 3.0", "bench"),
+    Action("bench.remove", "r", Label("取卡", "Remove"), Label("取走卡口的卡", "take the card away"),
+           "{slot} remove", "bench"),
+    Action("bench.power", "p", Label("电源", "Power"), Label("断电或上电", "power off or on"),
+           "{slot} {power}", "bench"),
+    Action("bench.jam", "j", Label("卡堵塞", "Jam"), Label("下次移动时卡住", "jam at the next movement"),
+           "{slot} jam", "bench"),
+    Action("bench.clear", "k", Label("清堵塞", "Clear jam"), Label("清除卡堵塞", "clear the jam"),
+           "{slot} clear-jam", "bench"),
+    Action("bench.short", "s", Label("短路卡", "Shorted card"), Label("插入触点短路的卡", "insert a card with shorted contacts"),
+           "{slot} short-circuit", "bench", bar=False),
+    Action("bench.bin", "b", Label("回收箱满", "Bin full"), Label("把回收箱置为满", "make the retain bin full"),
+           "{slot} bin-full", "bench", bar=False),
+    Action("bench.say", "colon", Label("其他动作", "Other action"), Label("输入任意动作", "type any action of the hand"),
+           "onecard bench up {bench}", "bench"),
+    Action("conformance.all", "a", Label("全部运行", "Run all"), Label("运行计划中的全部检查", "run every check of the plan"),
+           "onecard certify {plan}", "conformance"),
+    Action("conformance.one", "o", Label("运行此项", "Run this"), Label("运行光标处的检查、条款或套件", "run the check, clause or suite at the cursor"),
+           "onecard run {plan} --check '{check}'", "conformance"),
+    Action("conformance.mark", "m", Label("标记", "Mark"), Label("标记或取消光标处的检查", "mark or unmark what is at the cursor"),
+           "onecard checks {check}", "conformance", bar=False),
+    Action("conformance.selected", "s", Label("运行已标记", "Run marked"), Label("运行已标记的检查", "run the marked checks"),
+           "onecard run {plan} {marked}", "conformance"),
+    Action("conformance.stop", "x", Label("停止", "Stop"), Label("当前检查结束后停止", "stop after the check that is running"),
+           "Ctrl-C", "conformance"),
+    Action("conformance.explain", "e", Label("解释", "Explain"), Label("条款、规则、帧、相像的故障", "clause, rule, frames, the mutant like it"),
+           "onecard explain {check} --dossier {dossier}", "conformance"),
+    Action("conformance.filter", "slash", Label("过滤", "Filter"), Label("按编号、条款、标题或结论过滤", "filter by id, clause, title or verdict"),
+           "onecard checks", "conformance"),
+    Action("conformance.wrong", "f", Label("只看问题", "Wrong only"), Label("只显示没有通过的检查", "show only what did not pass"),
+           "onecard dossier show {dossier}", "conformance"),
+    Action("conformance.plan", "n", Label("换计划", "Next plan"), Label("选下一个计划文件", "choose the next plan file"),
+           "onecard plan list", "conformance", bar=False),
+    Action("trace.filter", "slash", Label("过滤", "Filter"), Label("按槽位、类别、字节或标签过滤", "filter by slot, kind, bytes or label"),
+           "onecard trace {dossier}", "trace"),
+    Action("trace.next", "n", Label("下一检查", "Next check"), Label("跳到下一项检查", "jump to the next check"),
+           "onecard trace {dossier} --check '{check}'", "trace"),
+    Action("trace.previous", "p", Label("上一检查", "Previous"), Label("跳到上一项检查", "jump to the check before"),
+           "onecard trace {dossier} --check '{check}'", "trace"),
+    Action("trace.first", "g", Label("开头", "First"), Label("跳到第一条记录", "jump to the first record"),
+           "onecard trace {dossier}", "trace", bar=False),
+    Action("trace.last", "G", Label("末尾", "Last"), Label("跳到最后一条记录", "jump to the last record"),
+           "onecard trace {dossier}", "trace", bar=False),
+    Action("trace.live", "v", Label("跟随运行", "Follow run"), Label("显示正在运行的记录", "show the records of the running run"),
+           "onecard trace {dossier}", "trace"),
+    Action("reports.verify", "v", Label("复核", "Verify"), Label("离线复核选中的档案", "verify the selected dossier offline"),
+           "onecard dossier verify {dossier}", "reports"),
+    Action("reports.exceptions", "e", Label("例外", "Exceptions"), Label("没有通过的检查和原因", "what did not pass, and why"),
+           "onecard dossier show {dossier}", "reports"),
+    Action("reports.matrix", "m", Label("矩阵", "Matrix"), Label("条款、检查项、证据", "clause, check, evidence"),
+           "onecard matrix --dossier {dossier}", "reports"),
+    Action("reports.trace", "t", Label("跟踪", "Trace"), Label("在跟踪界面打开", "open its records in the trace"),
+           "onecard trace {dossier}", "reports"),
+    Action("reports.path", "o", Label("打开报告", "Open report"), Label("用浏览器打开报告并显示路径", "open the report in a browser and show its path"),
+           "xdg-open {dossier}/report.html", "reports"),
+    Action("reports.reload", "r", Label("刷新", "Reload"), Label("重新查找档案", "look for dossiers again"),
+           "onecard dossier list", "reports", bar=False),
 )
-
-_HOME = (
-    Action("home.doctor", "d", Label("体检", "Doctor"), Label("检查本机缺少什么", "see what this machine lacks"), "onecard doctor", "home"),
-    Action("home.certify", "c", Label("认证", "Certify"), Label("运行默认计划并写出档案", "run the default plan and write a dossier"), "onecard certify", "home"),
-    Action("home.open", "o", Label("打开档案", "Open dossier"), Label("打开选中的档案", "open the selected dossier"), "onecard dossier show {dossier}", "home"),
-)
-
-_BENCH = (
-    Action("bench.up", "u", Label("立起", "Up"), Label("立起选中的台架", "bring the chosen bench up"), "onecard bench up {bench}", "bench"),
-    Action("bench.down", "x", Label("收起", "Down"), Label("收起台架，不留任何东西", "take the bench down, leave nothing"), "Ctrl-C", "bench"),
-    Action("bench.next", "n", Label("换台架", "Next bench"), Label("选下一个台架文件", "choose the next bench file"), "onecard bench list", "bench"),
-    Action("bench.insert", "i", Label("插卡", "Insert"), Label("插入 3.0 卡", "insert a 3.0 card"), "{slot} insert 3.0", "bench"),
-    Action("bench.remove", "r", Label("取卡", "Remove"), Label("取走卡口的卡", "take the card away"), "{slot} remove", "bench"),
-    Action("bench.power", "p", Label("电源", "Power"), Label("断电或上电", "power off or on"), "{slot} {power}", "bench"),
-    Action("bench.jam", "j", Label("卡堵塞", "Jam"), Label("下次移动时卡住", "jam at the next movement"), "{slot} jam", "bench"),
-    Action("bench.clear", "k", Label("清堵塞", "Clear jam"), Label("清除卡堵塞", "clear the jam"), "{slot} clear-jam", "bench"),
-    Action("bench.short", "s", Label("短路卡", "Shorted card"), Label("插入触点短路的卡", "insert a card with shorted contacts"), "{slot} short-circuit", "bench", bar=False),
-    Action("bench.bin", "b", Label("回收箱满", "Bin full"), Label("把回收箱置为满", "make the retain bin full"), "{slot} bin-full", "bench", bar=False),
-    Action("bench.say", "colon", Label("其他动作", "Other action"), Label("输入任意动作", "type any action of the hand"), "onecard bench up {bench}", "bench"),
-)
-
-_CONFORMANCE = (
-    Action("conformance.all", "a", Label("全部运行", "Run all"), Label("运行计划中的全部检查", "run every check of the plan"), "onecard certify {plan}", "conformance"),
-    Action("conformance.one", "o", Label("运行此项", "Run this"), Label("运行光标处的检查、条款或套件", "run the check, clause or suite at the cursor"), "onecard run {plan} --check '{check}'", "conformance"),
-    Action("conformance.mark", "m", Label("标记", "Mark"), Label("标记或取消光标处的检查", "mark or unmark what is at the cursor"), "onecard checks {check}", "conformance", bar=False),
-    Action("conformance.selected", "s", Label("运行已标记", "Run marked"), Label("运行已标记的检查", "run the marked checks"), "onecard run {plan} {marked}", "conformance"),
-    Action("conformance.stop", "x", Label("停止", "Stop"), Label("当前检查结束后停止", "stop after the check that is running"), "Ctrl-C", "conformance"),
-    Action("conformance.explain", "e", Label("解释", "Explain"), Label("条款、规则、帧、相像的故障", "clause, rule, frames, the mutant like it"), "onecard explain {check} --dossier {dossier}", "conformance"),
-    Action("conformance.filter", "slash", Label("过滤", "Filter"), Label("按编号、条款、标题或结论过滤", "filter by id, clause, title or verdict"), "onecard checks", "conformance"),
-    Action("conformance.wrong", "f", Label("只看问题", "Wrong only"), Label("只显示没有通过的检查", "show only what did not pass"), "onecard dossier show {dossier}", "conformance"),
-    Action("conformance.plan", "n", Label("换计划", "Next plan"), Label("选下一个计划文件", "choose the next plan file"), "onecard plan list", "conformance", bar=False),
-)
-
-_TRACE = (
-    Action("trace.filter", "slash", Label("过滤", "Filter"), Label("按槽位、类别、字节或标签过滤", "filter by slot, kind, bytes or label"), "onecard trace {dossier}", "trace"),
-    Action("trace.next", "n", Label("下一检查", "Next check"), Label("跳到下一项检查", "jump to the next check"), "onecard trace {dossier} --check '{check}'", "trace"),
-    Action("trace.previous", "p", Label("上一检查", "Previous"), Label("跳到上一项检查", "jump to the check before"), "onecard trace {dossier} --check '{check}'", "trace"),
-    Action("trace.first", "g", Label("开头", "First"), Label("跳到第一条记录", "jump to the first record"), "onecard trace {dossier}", "trace", bar=False),
-    Action("trace.last", "G", Label("末尾", "Last"), Label("跳到最后一条记录", "jump to the last record"), "onecard trace {dossier}", "trace", bar=False),
-    Action("trace.live", "v", Label("跟随运行", "Follow run"), Label("显示正在运行的记录", "show the records of the running run"), "onecard trace {dossier}", "trace"),
-)
-
-_REPORTS = (
-    Action("reports.verify", "v", Label("复核", "Verify"), Label("离线复核选中的档案", "verify the selected dossier offline"), "onecard dossier verify {dossier}", "reports"),
-    Action("reports.exceptions", "e", Label("例外", "Exceptions"), Label("没有通过的检查和原因", "what did not pass, and why"), "onecard dossier show {dossier}", "reports"),
-    Action("reports.matrix", "m", Label("矩阵", "Matrix"), Label("条款、检查项、证据", "clause, check, evidence"), "onecard matrix --dossier {dossier}", "reports"),
-    Action("reports.trace", "t", Label("跟踪", "Trace"), Label("在跟踪界面打开", "open its records in the trace"), "onecard trace {dossier}", "reports"),
-    Action("reports.path", "o", Label("打开报告", "Open report"), Label("用浏览器打开报告并显示路径", "open the report in a browser and show its path"), "xdg-open {dossier}/report.html", "reports"),
-    Action("reports.reload", "r", Label("刷新", "Reload"), Label("重新查找档案", "look for dossiers again"), "onecard dossier list", "reports", bar=False),
-)
-
-ACTIONS: tuple[Action, ...] = (*_EVERYWHERE, *_HOME, *_BENCH, *_CONFORMANCE, *_TRACE, *_REPORTS)
+# fmt: on
 
 
 def actions_of(mode: str, actions: Iterable[Action] = ACTIONS) -> list[Action]:
@@ -142,14 +179,27 @@ def command_line(action: Action, context: Mapping[str, str]) -> str:
 
 def cheat_sheet() -> str:
     """The text of docs/keys.md."""
-    rows = ["# 按键 / Keys", "", "由 `tui/actions.py` 生成，`onecard tui --keys` 打印。", "Generated from `tui/actions.py`; `onecard tui --keys` prints it.", ""]
+    rows = [
+        "# 按键 / Keys",
+        "",
+        "由 `tui/actions.py` 生成，`onecard tui --keys` 打印。",
+        "Generated from `tui/actions.py`; `onecard tui --keys` prints it.",
+        "",
+    ]
     for mode in (ALL, *MODES):
         label = MODE_LABELS[mode]
-        rows += [f"## {label.zh} / {label.en}", "", "| 键 key | 操作 | action | 命令行 command line |", "|---|---|---|---|"]
+        rows += [
+            f"## {label.zh} / {label.en}",
+            "",
+            "| 键 key | 操作 | action | 命令行 command line |",
+            "|---|---|---|---|",
+        ]
         for each in ACTIONS:
             if each.mode == mode:
                 keys = " ".join(f"`{key}`" for key in (each.shown_key, *each.also))
                 line = command_line(each, {})
-                rows.append(f"| {keys} | {each.label.zh}：{each.help.zh} | {each.label.en}: {each.help.en} | `{line}` |")
+                rows.append(
+                    f"| {keys} | {each.label.zh}：{each.help.zh} | {each.label.en}: {each.help.en} | `{line}` |"
+                )
         rows.append("")
     return "\n".join(rows).rstrip()

@@ -12,7 +12,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.theme import Theme
-from textual.widgets import ContentSwitcher, Input
+from textual.widgets import ContentSwitcher
 
 # Here and at once: the modes work in threads, and two threads must not import one package at the same time.
 import conformance.service
@@ -22,6 +22,7 @@ from tui.actions import ACTIONS, MODES, Action, action_for_key, command_line
 from tui.characters import steady
 from tui.commands.certify import OVERALL_LABELS, default_folder
 from tui.console import Console
+from tui.dossiers import short_path
 from tui.errors import describe
 from tui.language import Language
 from tui.locale import text
@@ -60,8 +61,26 @@ THEME = Theme(
 ANSI = TerminalTheme(
     (17, 23, 28),
     (213, 221, 227),
-    [(17, 23, 28), (226, 115, 110), (127, 201, 138), (224, 179, 92), (111, 160, 210), (196, 146, 208), (111, 179, 210), (213, 221, 227)],
-    [(98, 114, 126), (240, 140, 134), (150, 214, 160), (238, 200, 124), (140, 182, 224), (212, 170, 222), (140, 200, 224), (255, 255, 255)],
+    [
+        (17, 23, 28),
+        (226, 115, 110),
+        (127, 201, 138),
+        (224, 179, 92),
+        (111, 160, 210),
+        (196, 146, 208),
+        (111, 179, 210),
+        (213, 221, 227),
+    ],
+    [
+        (98, 114, 126),
+        (240, 140, 134),
+        (150, 214, 160),
+        (238, 200, 124),
+        (140, 182, 224),
+        (212, 170, 222),
+        (140, 200, 224),
+        (255, 255, 255),
+    ],
 )
 
 _KEYS = {key for action in ACTIONS for key in (action.key, *action.also)}
@@ -73,7 +92,7 @@ class OnecardApp(App[None]):
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
     TITLE = "onecard"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (110, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(key, f"key_pressed('{key}')", show=False) for key in sorted(_KEYS)),
         Binding("escape", "clear_filter", show=False),
@@ -230,8 +249,7 @@ class OnecardApp(App[None]):
     def plan_shown(self) -> str:
         if not self._plans:
             return ""
-        path = self._plans[self._plan]
-        return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+        return short_path(self._plans[self._plan])
 
     def next_plan(self) -> None:
         self._plan = (self._plan + 1) % max(len(self._plans), 1)
@@ -357,10 +375,6 @@ class OnecardApp(App[None]):
         """Open the records of *dossier* in the trace."""
         self._give_records(dossier)
         self.show_mode("trace")
-
-    def typing(self) -> bool:
-        """True while keys go into a line of input."""
-        return isinstance(self.focused, Input)
 
 
 def _unused(folder: Path) -> Path:

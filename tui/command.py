@@ -20,7 +20,9 @@ CommandFunction = Callable[..., int | None]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="只向标准输出写一个 JSON 文档 / write one JSON document and nothing else")
 ]
-LangOption = Annotated[str, typer.Option("--lang", metavar="zh|en", help="语言 / language", callback=lambda v: _known(v))]
+LangOption = Annotated[
+    str, typer.Option("--lang", metavar="zh|en", help="语言 / language", callback=lambda v: _known(v))
+]
 
 
 def _known(value: str) -> str:
@@ -35,7 +37,13 @@ def option_help(zh: str, en: str) -> str:
 
 def group(zh: str, en: str) -> typer.Typer:
     """A group of commands (``onecard bench ...``)."""
-    return typer.Typer(help=f"{zh}\n\n{en}", no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+    return typer.Typer(
+        help=f"{zh}\n\n{en}",
+        short_help=f"{zh} / {en}",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        add_completion=False,
+    )
 
 
 def command(app: typer.Typer, name: str, zh: str, en: str, *, epilog: str = "") -> Callable[[CommandFunction], Any]:
@@ -87,5 +95,3 @@ def guarded(console: Console, body: Callable[[], int | None]) -> int:
             problems = [{"where": type(error).__name__, "what": what, "remedy": remedy}]
         console.complain(problems, EXIT_CONFIGURATION)
         return EXIT_CONFIGURATION
-
-

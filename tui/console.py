@@ -27,6 +27,11 @@ EXIT_INTERRUPTED = 130
 # Box-drawing lines are two cells wide in many Chinese terminals: plain ASCII stays straight everywhere.
 ASCII_TABLE = rich.box.Box("    \n    \n -- \n    \n    \n -- \n    \n    \n", ascii=True)
 
+PIPE_COLUMNS = 240
+UNFOLDED_CELLS = 40
+LAST_CELLS = 24
+"""Columns up to UNFOLDED_CELLS stay on one line; the last one folds, but never to less than LAST_CELLS."""
+
 STYLES = {
     "pass": "green",
     "fail": "bold red",
@@ -38,10 +43,13 @@ STYLES = {
 }
 
 
+NO_REMEDY = Label("", "")
+
+
 class UserError(Exception):
     """Something that the person at the keyboard can mend. ``where`` is ``file:line`` or a name; may be empty."""
 
-    def __init__(self, what: Label, remedy: Label = Label("", ""), where: str = "") -> None:
+    def __init__(self, what: Label, remedy: Label = NO_REMEDY, where: str = "") -> None:
         super().__init__(what.en)
         self.what, self.remedy, self.where = what, remedy, where
 
@@ -53,9 +61,11 @@ class Console:
     def __init__(self, language: Language = "zh", as_json: bool = False) -> None:
         self.language: Language = language
         self.as_json = as_json
-        self.rich = rich.console.Console(
-            stderr=as_json, quiet=as_json and not sys.stderr.isatty(), highlight=False, soft_wrap=True
-        )
+        out = sys.stderr if as_json else sys.stdout
+        # A pipe has no width: a record must not be folded there, another program reads it line by line.
+        width = None if out.isatty() else PIPE_COLUMNS
+        quiet = as_json and not out.isatty()
+        self.rich = rich.console.Console(stderr=as_json, quiet=quiet, highlight=False, soft_wrap=True, width=width)
 
     @property
     def live(self) -> bool:
@@ -77,14 +87,16 @@ class Console:
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """A table whose last column takes what is left of the width and folds."""
+        cells = [[e if isinstance(e, rich.text.Text) else rich.text.Text(str(e)) for e in row] for row in rows]
         table = rich.table.Table(box=ASCII_TABLE, header_style="bold", pad_edge=False, show_edge=False)
         for number, head in enumerate(heads):
             last = number == len(heads) - 1
-            table.add_column(head, overflow="fold", no_wrap=not last, ratio=1 if last else None)
-        for row in rows:
-            table.add_row(*(each if isinstance(each, rich.text.Text) else rich.text.Text(str(each)) for each in row))
-        # A pipe has no width: a record must not be folded there, another program reads it line by line.
-        self.rich.print(table, soft_wrap=False, width=None if self.rich.is_terminal else 200)
+            widest = max((row[number].cell_len for row in cells), default=0)
+            keep = not last and widest <= UNFOLDED_CELLS
+            table.add_column(head, overflow="fold", no_wrap=keep, min_width=min(widest, LAST_CELLS) if last else None)
+        for row in cells:
+            table.add_row(*row)
+        self.rich.print(table, soft_wrap=False)
 
     def document(self, value: Any) -> None:
         """The one JSON document of this command; nothing unless ``--json`` was given."""

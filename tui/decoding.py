@@ -72,7 +72,9 @@ def _tlv(raw: bytes) -> list[Node]:
 
 def _tlv_node(one: Tlv) -> Node:
     children = tuple(_tlv_node(each) for each in one.children)
-    return Node("tlv", Label(f"标签 {one.tag:X}", f"tag {one.tag:X}"), one.value, f"{len(one.value)} B", children=children)
+    return Node(
+        "tlv", Label(f"标签 {one.tag:X}", f"tag {one.tag:X}"), one.value, f"{len(one.value)} B", children=children
+    )
 
 
 _PLAIN: dict[str, Callable[[bytes], list[Node]]] = {

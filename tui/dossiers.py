@@ -15,7 +15,7 @@ from tui.console import UserError
 if TYPE_CHECKING:
     from conformance.service import Dossier, TraceLine
 
-__all__ = ["DossierCard", "find_dossiers", "latest_dossier", "read_lines", "trace_lines"]
+__all__ = ["DossierCard", "find_dossiers", "latest_dossier", "read_lines", "short_path", "trace_lines"]
 
 MANIFEST = "manifest.json"
 
@@ -29,6 +29,11 @@ class DossierCard:
     overall: str
     status: str
     written: str
+
+
+def short_path(path: Path) -> str:
+    """*path* from the working folder where it lies below it, else as it is."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def find_dossiers(folder: Path = Path("dossiers")) -> list[DossierCard]:
@@ -47,7 +52,11 @@ def find_dossiers(folder: Path = Path("dossiers")) -> list[DossierCard]:
             continue
         written = type(wall_datetime()).fromtimestamp(stamp, zone).strftime("%Y-%m-%d %H:%M:%S")
         card = DossierCard(
-            manifest.parent, str(raw.get("run_id", "")), str(raw.get("overall", "")), str(raw.get("status", "")), written
+            manifest.parent,
+            str(raw.get("run_id", "")),
+            str(raw.get("overall", "")),
+            str(raw.get("status", "")),
+            written,
         )
         found.append((stamp, card))
     return [card for _, card in sorted(found, key=lambda each: each[0], reverse=True)]

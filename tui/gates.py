@@ -77,14 +77,20 @@ def leak_gate(dossiers: Path) -> GateResult:
     found: list[str] = []
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in files:
-        found += [f"{path.name}@{leak.at} {leak.privacy.value}/{leak.form}" for leak in find_leaks(path.read_bytes(), literals)]
+        found += [
+            f"{path.name}@{leak.at} {leak.privacy.value}/{leak.form}"
+            for leak in find_leaks(path.read_bytes(), literals)
+        ]
     if found:
         return GateResult("leaks", False, Label(f"{folder} 泄漏：{_some(found)}", f"{folder} leaks: {_some(found)}"))
     count, secrets = len(files), len(literals)
     return GateResult(
         "leaks",
         bool(literals),
-        Label(f"{folder}：{count} 个文件中没有 {secrets} 个秘密的任何形式", f"{folder}: none of {secrets} secrets in {count} files"),
+        Label(
+            f"{folder}：{count} 个文件中没有 {secrets} 个秘密的任何形式",
+            f"{folder}: none of {secrets} secrets in {count} files",
+        ),
     )
 
 
@@ -99,7 +105,9 @@ def docs_gate(root: Path = ROOT) -> GateResult:
             if problem:
                 wrong.append(f"{path.relative_to(root)}:{number}: {problem}")
     if wrong:
-        return GateResult("docs", False, Label(f"文档写了不存在的命令：{_some(wrong)}", f"no such command: {_some(wrong)}"))
+        return GateResult(
+            "docs", False, Label(f"文档写了不存在的命令：{_some(wrong)}", f"no such command: {_some(wrong)}")
+        )
     return GateResult("docs", True, Label(f"文档中 {count} 条命令都存在", f"all {count} commands in the docs exist"))
 
 

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from conformance.service import Certified, Progress, Resolved
 
 __all__ = [
-    "MatrixHeard", "PersonWanted", "ProgressHeard", "RunEnded", "RunFailed", "RunThread",
+    "MatrixHeard",
+    "PersonWanted",
+    "ProgressHeard",
+    "RunEnded",
+    "RunFailed",
+    "RunThread",
     "prepare_processes",
 ]
 

@@ -28,9 +28,17 @@ CELL_PIXELS = 12.2
 _TEXT = re.compile(r'(<text [^>]*?textLength=")([0-9.]+)("[^>]*>)(.*?)(</text>)', re.DOTALL)
 _VIEW_BOX = re.compile(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
 CHROMIUM_FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --hide-scrollbars --force-device-scale-factor=1.5"
-).split()
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--force-device-scale-factor=1.5",
+)
 CHROMIUM_LIMIT_S = 60.0
 FONTS = '"DejaVu Sans Mono", "Noto Sans Mono CJK SC", "Noto Sans CJK SC", monospace'
 
@@ -61,9 +69,9 @@ async def take(mode: str, dossier: Path | None, size: tuple[int, int], language:
 
 async def _settled(pilot: Pilot[None]) -> None:
     """Until no thread of the application is working and everything is drawn."""
-    await pilot.app.workers.wait_for_complete(
-        [each for each in pilot.app.workers if each.group in ("read", "doctor", "explain", "verify")]
-    )
+    working = [each for each in pilot.app.workers if each.group in ("read", "doctor", "explain", "verify")]
+    if working:  # an empty list would mean all of them
+        await pilot.app.workers.wait_for_complete(working)
     await pilot.pause()
     await pilot.pause()
 
@@ -77,11 +85,19 @@ def _png(svg: str, out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.html"
         page.write_text(
-            f'<meta charset="utf-8"><style>body{{margin:0}}svg{{display:block;width:{width}px}}</style>{svg}', encoding="utf-8"
+            f'<meta charset="utf-8"><style>body{{margin:0}}svg{{display:block;width:{width}px}}</style>{svg}',
+            encoding="utf-8",
         )
         shot = Path(folder) / "shot.png"
         subprocess.run(  # noqa: S603  # the browser that is installed here, with our own page
-            [browser, *CHROMIUM_FLAGS, f"--user-data-dir={folder}/profile", f"--window-size={width},{height}", f"--screenshot={shot}", page.as_uri()],
+            [
+                browser,
+                *CHROMIUM_FLAGS,
+                f"--user-data-dir={folder}/profile",
+                f"--window-size={width},{height}",
+                f"--screenshot={shot}",
+                page.as_uri(),
+            ],
             check=True,
             capture_output=True,
             timeout=CHROMIUM_LIMIT_S,

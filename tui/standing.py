@@ -59,7 +59,10 @@ async def _until(waiting: list[asyncio.Task[Any]], signalled: asyncio.Event, end
 
 def _show(console: Console, up: Standing, brief: bool) -> None:
     if not brief:
-        heads = [console.text(*pair) for pair in (("槽位", "slot"), ("设备类", "class"), ("协议/镜像", "dialect/image"), ("链路", "link"))]
+        heads = [
+            console.text(*pair)
+            for pair in (("槽位", "slot"), ("设备类", "class"), ("协议/镜像", "dialect/image"), ("链路", "link"))
+        ]
         rows = []
         for each in up.places:
             reader = f"  ({each.reader})" if each.reader else ""
@@ -70,7 +73,11 @@ def _show(console: Console, up: Standing, brief: bool) -> None:
         words = sorted({word for each in up.places for word in each.actions})
         console.say(console.text("动作：", "actions: ") + ", ".join(words))
         example = f"{up.places[0].slot} insert 3.0"
-        console.say(console.text(f"每行一个动作，如：{example}。按 Ctrl-C 结束。", f"one action a line, such as: {example}. Ctrl-C ends."))
+        console.say(
+            console.text(
+                f"每行一个动作，如：{example}。按 Ctrl-C 结束。", f"one action a line, such as: {example}. Ctrl-C ends."
+            )
+        )
 
 
 async def _obey(console: Console, up: Standing) -> None:

@@ -14,7 +14,6 @@ from conformance.suites.card_reader_acts import (
     move,
     put_in,
     special,
-    take,
     watch,
 )
 from conformance.suites.card_reader_line import hear, send_text

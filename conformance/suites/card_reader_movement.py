@@ -196,10 +196,10 @@ class NoCard(ReaderCheck):
 
 
 def fed_from_stacker(v: ReaderView, step: ReaderStep) -> bool:
-    """A movement without a card may bring one from the stacker, if there is one; then the status shows it."""
-    shown = step.only(Op.STATUS).reply
-    moved_one = step.only(Op.MOVE).reply.ok and shown.media not in (None, Media.NONE)
-    return moved_one and pics(v, "stacker") is not False
+    """A movement without a card may bring one from the stacker, if there is one: the status or the PICS says so."""
+    shown, declared = step.only(Op.STATUS).reply, pics(v, "stacker")
+    there_is_one = bool(declared) or bool(shown.stacker) or shown.media not in (None, Media.NONE)
+    return step.only(Op.MOVE).reply.ok and there_is_one and declared is not False
 
 
 class RoundTrip(ReaderCheck):

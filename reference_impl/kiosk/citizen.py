@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import stat
 import sys
 import termios
 import tty
@@ -58,13 +59,15 @@ class LineCitizen:
 
     @staticmethod
     async def of_standard_input() -> LineCitizen:
-        """Standard input that is a pipe or a file."""
-        loop = asyncio.get_running_loop()
+        """Standard input that is no terminal: a pipe, a file, or nothing."""
         stream = asyncio.StreamReader()
-        try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+            loop = asyncio.get_running_loop()
             await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), sys.stdin)
-        except ValueError:  # a plain file: all there is, at once
-            stream.feed_data(sys.stdin.buffer.read())
+        else:
+            if stat.S_ISREG(mode):
+                stream.feed_data(sys.stdin.buffer.read())
             stream.feed_eof()
         return LineCitizen(stream)
 
@@ -105,7 +108,11 @@ class KeyCitizen:
     def _read(self) -> None:
         with contextlib.suppress(OSError):
             for key in os.read(self._fd, 64).decode(errors="replace"):
-                self._keys.put_nowait(key)
+                self.press(key)
+
+    def press(self, key: str) -> None:
+        """One key, as the terminal gives it."""
+        self._keys.put_nowait(key)
 
     async def next(self, phase: Phase) -> Event:
         """What is entered from now on: keys from before the question do not count."""

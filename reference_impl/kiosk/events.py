@@ -27,7 +27,9 @@ def facts_of(state: State) -> dict[str, Any]:
         }
     if state.problem is not None:
         facts |= {"problem": state.problem.value, "detail": state.detail}
-    facts |= {name: True for name in ("reminded", "stuck", "stopping") if getattr(state, name)}
+    facts |= {name: True for name in ("reminded", "stopping") if getattr(state, name)}
+    if state.stuck and state.phase in (Phase.FAULT, Phase.STOPPED):
+        facts["stuck"] = True
     return facts
 
 

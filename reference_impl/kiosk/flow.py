@@ -100,7 +100,7 @@ class Flow:
             return self._out_of_service(state, event.problem, event.detail, now)
         if not isinstance(event, ReaderReady):
             return state, None
-        state = replace(state, problem=None, detail="", attempts=0, silent=0)
+        state = replace(state, problem=None, detail="", attempts=0, silent_since=None)
         if event.media is Media.NONE:
             return self._card_is_gone(replace(state, stuck=False))
         if self.policy.motorised or state.stopping:
@@ -114,14 +114,14 @@ class Flow:
             return state, None
         if state.stopping:
             return replace(state, phase=Phase.CLOSE), CloseEntry()
-        return replace(state, phase=Phase.IDLE, deadline=None, silent=0, gate_since=None), None
+        return replace(state, phase=Phase.IDLE, deadline=None, silent_since=None, gate_since=None), None
 
     def _idle(self, state: State, event: Event, now: float) -> Step:
         if isinstance(event, LookFailed):
             return self._after_silence(state, now)
         if not isinstance(event, Seen):
             return state, None
-        state = replace(state, silent=0)
+        state = replace(state, silent_since=None)
         media = event.media
         if media.in_reader:
             return self._read(state)
@@ -182,7 +182,7 @@ class Flow:
             return self._ask_pin(replace(state, pin_wrong=True), event.tries_left, now)
         if phase is Phase.READ_HOLDER and isinstance(event, HolderRead):
             deadline = now + self.policy.holder_s
-            return replace(state, phase=Phase.HOLDER, holder=event.holder, deadline=deadline, silent=0), None
+            return replace(state, phase=Phase.HOLDER, holder=event.holder, deadline=deadline, silent_since=None), None
         return None
 
     def _identified(self, state: State, identity: CardIdentity) -> Step:
@@ -199,7 +199,7 @@ class Flow:
         """PIN entry; before a try that may be the last one, the question whether to use it."""
         if tries_left == 0:
             return self._give_back(state, Problem.PIN_LOCKED)
-        state = replace(state, tries_left=tries_left, confirmed=False, pin_malformed=False, silent=0)
+        state = replace(state, tries_left=tries_left, confirmed=False, pin_malformed=False, silent_since=None)
         if tries_left is None or tries_left == 1:
             return replace(state, phase=Phase.CONFIRM, deadline=now + self.policy.confirm_s), None
         return replace(state, phase=Phase.PIN, deadline=now + self.policy.pin_s), None
@@ -231,12 +231,13 @@ class Flow:
         if isinstance(event, Tick) and state.due(now):
             return self._give_back(state, Problem.TIME_OUT)
         if isinstance(event, LookFailed):
-            if state.silent + 1 >= self.policy.silent_looks:
+            state = _silent(state, now)
+            if self._silent_too_long(state, now):
                 return self._give_back(state, Problem.READER_SILENT)
-            return replace(state, silent=state.silent + 1), None
+            return state, None
         if isinstance(event, Seen):
             if event.media.in_reader or event.media is Media.UNKNOWN:
-                return replace(state, silent=0), None
+                return replace(state, silent_since=None), None
             return self._give_back(state, Problem.CARD_GONE)
         return state, None
 
@@ -261,7 +262,7 @@ class Flow:
             if state.stopping and not self.policy.motorised:
                 return self._card_is_gone(state)  # nothing holds it: the hand that put it in takes it
             limit_s = self.policy.stop_take_s if state.stopping else self.policy.take_s
-            return replace(state, phase=Phase.TAKE, deadline=now + limit_s, stuck=False, silent=0), None
+            return replace(state, phase=Phase.TAKE, deadline=now + limit_s, stuck=False, silent_since=None), None
         if not isinstance(event, Returned | Failed):
             return state, None
         state = replace(state, attempts=state.attempts + 1)
@@ -275,7 +276,7 @@ class Flow:
         if isinstance(event, LookFailed):
             return self._after_silence(state, now)
         if isinstance(event, Seen):
-            state = replace(state, silent=0)
+            state = replace(state, silent_since=None)
             if event.media is Media.NONE:
                 return self._card_is_gone(state)
             if event.media.in_reader or event.media is Media.REAR:
@@ -292,7 +293,9 @@ class Flow:
             return self._card_is_gone(state)
         if isinstance(event, Failed):
             # A full bin: the card stays where its owner can still take it.
-            return replace(state, phase=Phase.TAKE, reminded=True, deadline=now + self.policy.take_s, silent=0), None
+            return replace(
+                state, phase=Phase.TAKE, reminded=True, deadline=now + self.policy.take_s, silent_since=None
+            ), None
         return state, None
 
     def _card_is_gone(self, state: State) -> Step:
@@ -302,11 +305,15 @@ class Flow:
         return replace(state, phase=Phase.OPEN), OpenEntry()
 
     def _after_silence(self, state: State, now: float) -> Step:
-        silent = state.silent + 1
-        if silent < self.policy.silent_looks:
-            return replace(state, silent=silent), None
+        state = _silent(state, now)
+        if not self._silent_too_long(state, now):
+            return state, None
         state = replace(state, stuck=state.phase is Phase.TAKE)
         return self._out_of_service(state, Problem.READER_SILENT, "", now)
+
+    def _silent_too_long(self, state: State, now: float) -> bool:
+        """A reader may leave looks unanswered while its motor runs, so one look that failed means nothing yet."""
+        return state.silent_since is not None and now - state.silent_since >= self.policy.silent_s
 
     # The end.
 
@@ -328,3 +335,7 @@ class Flow:
         if state.phase in WAITING:
             return self._give_back(state, Problem.STOPPING)
         return state, None
+
+
+def _silent(state: State, now: float) -> State:
+    return state if state.silent_since is not None else replace(state, silent_since=now)

@@ -57,7 +57,7 @@ class Policy:
     fault_s: float = 5.0
     gate_s: float = 2.0
     return_tries: int = 3
-    silent_looks: int = 3
+    silent_s: float = 3.0
     psam: bool = True
     motorised: bool = True
     once: bool = False
@@ -82,7 +82,7 @@ class State:
     problem: Problem | None = None
     detail: str = ""
     attempts: int = 0
-    silent: int = 0
+    silent_since: float | None = None
     gate_since: float | None = None
     reminded: bool = False
     stuck: bool = False

@@ -327,7 +327,7 @@ class Reader:
         self.gap: asyncio.TimerHandle | None = None
         self.discard_until_gap = False
         self.job: asyncio.Task[None] | None = None
-        self.job_silent = False
+        self.job_silent = self.job_moves = False
         self.moving: asyncio.Task[None] | None = None
         self.waiting = b""
         self.waiting_for = b""
@@ -351,7 +351,7 @@ class Reader:
                 card.shorted = True
                 self._insert(card)
         elif words == ["remove"]:
-            if self.place == "mouth" and self.moving is None and self.job is None:
+            if self.place == "mouth" and not self._turning():
                 self._gone()
                 self.jammed = False
         elif words == ["jam"]:
@@ -364,7 +364,7 @@ class Reader:
 
     def _insert(self, card: SocialSecurityCard) -> None:
         allowed = self.entry or self.fault == "ignores-entry-off"
-        if not self.powered or self.card or not allowed or self.moving or self.job or not self.ready:
+        if not self.powered or self.card or not allowed or self._turning() or not self.ready:
             return
         self.card, self.place = card, "mouth"
         self.lie = False
@@ -381,6 +381,10 @@ class Reader:
             self._next()
 
         self.moving = asyncio.create_task(take())
+
+    def _turning(self) -> bool:
+        """The motor runs: for a card that comes in, or for a command."""
+        return self.moving is not None or (self.job is not None and self.job_moves)
 
     def _gone(self) -> None:
         self.card, self.place = None, "none"
@@ -507,6 +511,7 @@ class Reader:
 
     def _start(self, frame: bytes) -> None:
         self.job_silent = False
+        self.job_moves = frame[5] in (0x30, 0x32)
         self.job = asyncio.create_task(self._run(frame))
 
     def _next(self) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from kiosk_bench import Trial, trial
 
 from protocols.clock import run_virtual
+from protocols.wire.card_reader import Place
 from reference_impl.kiosk.state import Phase, Policy
 from simulators.card.bodies import make_body
 from simulators.card.people import make_person
 from simulators.card.psam import build_psam
+from simulators.device.card_reader import ReaderReadings
+from simulators.device.card_reader_line import Mode
 
 DIALECTS = ("crt591", "crt310")
 GOOD = {Phase.PIN: ["123456"], Phase.HOLDER: [""]}
@@ -229,3 +234,39 @@ def test_nobody_answers_and_the_card_comes_back() -> None:
     watched = run_virtual(trial(make_body("2.0"), answers={Phase.PIN: ["123456"]}))
     assert watched.problems == []
     assert watched.where_the_card_is() == "hand"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "readings",
+    [
+        {"accept_stop": Place.GATE},
+        {"accept_stop": Place.IC},
+        {"while_moving": "nak"},
+        {"while_moving": "queued"},
+        {"entry_after_card": "off"},
+        {"move_powered": "refused"},
+        {"resolve_61_6c": True},
+        {"status_while_jammed": "error"},
+        {"repeat": "recognised"},
+        {"pulled_at_rest": "nothing"},
+        {"no_card": "stacker-empty"},
+    ],
+    ids=str,
+)
+def test_a_session_under_every_reading_of_the_documents(dialect: str, readings: dict[str, Any]) -> None:
+    made = run_virtual(trial(make_body("3.0"), dialect=dialect, answers=GOOD, readings=ReaderReadings(**readings)))
+    assert (made.problems, made.holder_name, made.where_the_card_is()) == ([], "测试甲", "hand")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("mode", ["strict", "realistic", "hostile"])
+def test_a_session_with_a_device_that_is_awkward_but_within_the_rules(dialect: str, mode: Mode) -> None:
+    made = run_virtual(trial(make_body("3.0"), dialect=dialect, answers=GOOD, mode=mode, seed=3))
+    assert (made.problems, made.holder_name, made.where_the_card_is()) == ([], "测试甲", "hand")
+
+
+@pytest.mark.parametrize("name", ["3v", "5v"])
+def test_a_card_of_either_supply_class_is_read_where_the_reader_can(name: str) -> None:
+    made = run_virtual(trial(make_body(name), answers=GOOD))
+    assert (made.problems, made.holder_name) == ([], "测试甲")

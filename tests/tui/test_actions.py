@@ -16,7 +16,13 @@ from tui.screens.home import HomePane
 from tui.screens.reports import ReportsPane
 from tui.screens.trace import TracePane
 
-PANES = {"home": HomePane, "bench": BenchPane, "conformance": ConformancePane, "trace": TracePane, "reports": ReportsPane}
+PANES = {
+    "home": HomePane,
+    "bench": BenchPane,
+    "conformance": ConformancePane,
+    "trace": TracePane,
+    "reports": ReportsPane,
+}
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -38,15 +38,15 @@ def test_every_command_helps_in_both_languages_and_speaks_json(path: tuple[str, 
 
 def test_the_commands_of_the_issue_are_there() -> None:
     names = {" ".join(path) for path, _ in COMMANDS}
-    wanted = (
-        "certify run doctor matrix mutants checks explain trace decode device card pics clauses schema gates tui version"
-    )
+    wanted = "certify run doctor matrix mutants checks explain trace decode device card pics clauses schema gates tui version"
     assert set(wanted.split()) <= names
     groups = "plan review|plan lock|dossier verify|dossier show|dossier list|bench list|bench show|bench check|bench up"
     assert set(groups.split("|")) <= names
 
 
-def test_run_writes_a_dossier_that_verifies(onecard: Any, in_process_plan: Path, tmp_path: Path, monkeypatch: Any) -> None:
+def test_run_writes_a_dossier_that_verifies(
+    onecard: Any, in_process_plan: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     out = tmp_path / "d"
     code, document = onecard.json(
@@ -76,7 +76,7 @@ def test_a_changed_byte_is_found(onecard: Any, made: Certified, tmp_path: Path) 
 
 def test_explain_gives_the_command_that_repeats_it(onecard: Any, made: Certified) -> None:
     outcome = made.result.outcomes[0]
-    code, told = onecard.json("explain", outcome.check_id, "--dossier", str(made.folder))
+    code, told = onecard.json("explain", outcome.check_id, "--target", outcome.target, "--dossier", str(made.folder))
     assert code == 0
     assert told["verdict"] == outcome.verdict.value
     assert told["command"].startswith(f"onecard run --check {outcome.check_id}")
@@ -159,7 +159,18 @@ def test_plan_lock_can_be_run_again(onecard: Any, in_process_plan: Path, tmp_pat
     code, document = onecard.json("plan", "lock", str(in_process_plan), "-o", str(lock))
     assert code == 0
     assert len(document["sha256"]) == 64
-    code, ran = onecard.json("run", "--plan", str(lock), "--check", "card.atr.form", "--target", "card-1", "--no-matrix", "--out", str(tmp_path / "o"))
+    code, ran = onecard.json(
+        "run",
+        "--plan",
+        str(lock),
+        "--check",
+        "card.atr.form",
+        "--target",
+        "card-1",
+        "--no-matrix",
+        "--out",
+        str(tmp_path / "o"),
+    )
     assert code == 0
     assert [each["check"] for each in ran["outcomes"]] == ["card.atr.form"]
 

@@ -21,7 +21,11 @@ onecard is a word here, not a command.
 
 def test_commands_are_found_in_marks_and_in_blocks() -> None:
     found = list(commands_in(PAGE))
-    assert found == [(1, "onecard certify"), (4, "onecard run plan.yaml --check 'reader.*'"), (5, "onecard bench up FILE")]
+    assert found == [
+        (1, "onecard certify"),
+        (4, "onecard run plan.yaml --check 'reader.*'"),
+        (5, "onecard bench up FILE"),
+    ]
 
 
 def test_what_does_not_exist_is_named() -> None:

@@ -36,11 +36,16 @@ def _rows(app: OnecardApp) -> list[str]:
 
 
 async def _settled(pilot: Pilot[Any]) -> None:
-    app = pilot.app
-    async with asyncio.timeout(30):
-        await app.workers.wait_for_complete([each for each in app.workers if each.group in ("read", "doctor", "explain", "verify")])
+    await _ended(pilot.app, "read", "doctor", "explain", "verify", "hand")
     await pilot.pause()
     await pilot.pause()
+
+
+async def _ended(app: Any, *groups: str) -> None:
+    working = [each for each in app.workers if each.group in groups]
+    async with asyncio.timeout(60):
+        if working:  # an empty list would mean all of them
+            await app.workers.wait_for_complete(working)
 
 
 @pytest.fixture
@@ -50,7 +55,9 @@ def app(made: Certified) -> OnecardApp:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("language", ["zh", "en"])
-async def test_every_mode_fills_the_screen_and_stays_straight(app: OnecardApp, size: tuple[int, int], language: str) -> None:
+async def test_every_mode_fills_the_screen_and_stays_straight(
+    app: OnecardApp, size: tuple[int, int], language: str
+) -> None:
     async with app.run_test(size=size) as pilot:
         await _settled(pilot)
         if language == "en":
@@ -80,7 +87,9 @@ async def test_function_keys_and_language_at_run_time(app: OnecardApp) -> None:
 
 
 def _outcome(verdict: Verdict, target: str = "card-1") -> Outcome:
-    findings = (Finding("violation", Label("应答多了一个字节", "one byte too many"), (7,)),) if verdict == "fail" else ()
+    findings = (
+        (Finding("violation", Label("应答多了一个字节", "one byte too many"), (7,)),) if verdict == "fail" else ()
+    )
     blame = Blame.DEVICE if verdict is Verdict.FAIL else None
     return Outcome(CHECK.id, target, verdict, findings, blame)
 
@@ -137,9 +146,7 @@ async def test_a_run_from_the_screen_ends_in_a_dossier(in_process_plan: Path, tm
         await pilot.press("3")
         await _settled(pilot)
         await pilot.press("slash", *"card.atr", "enter", "down", "o")
-        assert app.run_thread is not None
-        async with asyncio.timeout(60):
-            await app.workers.wait_for_complete([each for each in app.workers if each.group == "run"])
+        await _ended(app, "run")
         await _settled(pilot)
         assert app.run_thread is None
         assert app.dossier_path is not None

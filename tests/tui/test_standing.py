@@ -12,7 +12,7 @@ import pytest
 
 from protocols.clock import RealClock
 from protocols.link.base import open_link
-from scenarios.service import BenchError, load_bench, bench_files, stand_bench, stand_reader
+from scenarios.service import BenchError, bench_files, load_bench, stand_bench, stand_reader
 
 ROOT = Path(__file__).resolve().parents[2]
 INITIALISE = bytes.fromhex("F200000343303003B1")

@@ -10,6 +10,7 @@ import typer
 
 from tui.command import command, group, option_help
 from tui.console import Console
+from tui.dossiers import short_path
 from tui.prompt import person_at_terminal
 from tui.standing import serve
 
@@ -37,7 +38,9 @@ def register(app: typer.Typer) -> None:
         loaded = load_bench(file)
 
         def violated(slot: str, text: str) -> None:
-            console.say(f"{slot}: {console.text('主机违反协议：', 'the host broke the protocol: ')}{text}", style="yellow")
+            console.say(
+                f"{slot}: {console.text('主机违反协议：', 'the host broke the protocol: ')}{text}", style="yellow"
+            )
 
         asyncio.run(serve(console, stand_bench(loaded, person_at_terminal(console), violated), hand=True))
 
@@ -48,8 +51,10 @@ def _register_reading(bench: typer.Typer) -> None:
         from scenarios.service import bench_files, load_bench
 
         found = [(path, load_bench(path)) for path in bench_files()]
-        heads = [console.text(*pair) for pair in (("台架", "bench"), ("类别", "class"), ("槽位", "slots"), ("文件", "file"))]
-        console.table(heads, [[b.bench, b.bench_class, len(b.slots), str(path)] for path, b in found])
+        heads = [
+            console.text(*pair) for pair in (("台架", "bench"), ("类别", "class"), ("槽位", "slots"), ("文件", "file"))
+        ]
+        console.table(heads, [[b.bench, b.bench_class, len(b.slots), short_path(path)] for path, b in found])
         console.document(
             [{"bench": b.bench, "class": b.bench_class, "slots": list(b.slots), "file": path} for path, b in found]
         )
@@ -60,8 +65,21 @@ def _register_reading(bench: typer.Typer) -> None:
 
         loaded = load_bench(file)
         targets = loaded.targets()
-        console.say(f"{loaded.bench}  ({loaded.bench_class}, {console.text('时钟', 'clock')} {loaded.clock}, {console.text('种子', 'seed')} {loaded.seed})", style="bold")
-        heads = [console.text(*pair) for pair in (("槽位", "slot"), ("设备类", "class"), ("协议/镜像", "dialect/image"), ("被测", "under test"), ("动手者", "hand"), ("链路", "link"))]
+        console.say(
+            f"{loaded.bench}  ({loaded.bench_class}, {console.text('时钟', 'clock')} {loaded.clock}, {console.text('种子', 'seed')} {loaded.seed})",
+            style="bold",
+        )
+        heads = [
+            console.text(*pair)
+            for pair in (
+                ("槽位", "slot"),
+                ("设备类", "class"),
+                ("协议/镜像", "dialect/image"),
+                ("被测", "under test"),
+                ("动手者", "hand"),
+                ("链路", "link"),
+            )
+        ]
         rows: list[list[Any]] = []
         for name, slot in loaded.slots.items():
             mark = console.text("是", "yes") if name in targets else "-"
@@ -69,7 +87,9 @@ def _register_reading(bench: typer.Typer) -> None:
         console.table(heads, rows)
         console.document(loaded.model_dump(mode="json", by_alias=True))
 
-    @command(bench, "check", "检查台架文件，并体检它所需的环境。", "Check a bench file, and what it needs of this machine.")
+    @command(
+        bench, "check", "检查台架文件，并体检它所需的环境。", "Check a bench file, and what it needs of this machine."
+    )
     def check(console: Console, file: FileArgument) -> int:
         from conformance.service import doctor
 
@@ -77,6 +97,10 @@ def _register_reading(bench: typer.Typer) -> None:
         for each in results:
             console.say(f"{'ok ' if each.ok else '-- '} {console.of(each.text)}  {console.of(each.remedy)}".rstrip())
         good = all(each.ok for each in results)
-        console.say(console.text("台架文件正确", "the bench file is right") if good else console.text("台架文件正确，但环境不全", "the bench file is right, but this machine lacks something"))
+        console.say(
+            console.text("台架文件正确", "the bench file is right")
+            if good
+            else console.text("台架文件正确，但环境不全", "the bench file is right, but this machine lacks something")
+        )
         console.document({"ok": good, "results": results})
         return 0 if good else 2

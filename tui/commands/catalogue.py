@@ -36,7 +36,8 @@ def _register_matrix(app: typer.Typer) -> None:
     def matrix(
         console: Console,
         dossier: Annotated[
-            Path | None, typer.Option("--dossier", metavar="DIR", help=option_help("附上这份档案的证据", "with its evidence"))
+            Path | None,
+            typer.Option("--dossier", metavar="DIR", help=option_help("附上这份档案的证据", "with its evidence")),
         ] = None,
         all_: Annotated[
             bool, typer.Option("--tested", help=option_help("只列被测条款", "only the clauses that are tested"))
@@ -85,13 +86,24 @@ def _row_json(row: Any) -> dict[str, Any]:
 def _show_tested(console: Console, rows: Any) -> None:
     from conformance.service import VERDICT_LABELS
 
-    heads = [console.text(*pair) for pair in (("条款", "clause"), ("检查项", "check"), ("结论", "verdict"), ("记录", "records"), ("内容", "text"))]
+    heads = [
+        console.text(*pair)
+        for pair in (
+            ("条款", "clause"),
+            ("检查项", "check"),
+            ("结论", "verdict"),
+            ("记录", "records"),
+            ("内容", "text"),
+        )
+    ]
     table: list[list[Any]] = []
     for row in rows:
         first = True
         for each in row.evidence:
             name = f"{each.check_id}[{each.target}]" if each.target else each.check_id
-            word: Any = "-" if each.verdict is None else console.verdict(each.verdict, console.of(VERDICT_LABELS[each.verdict]))
+            word: Any = (
+                "-" if each.verdict is None else console.verdict(each.verdict, console.of(VERDICT_LABELS[each.verdict]))
+            )
             records = f"#{each.records[0]}-{each.records[1]}" if each.records else "-"
             table.append([row.clause_id if first else "", name, word, records, console.of(row.text) if first else ""])
             first = False
@@ -147,7 +159,9 @@ def _check_json(check: Check) -> dict[str, Any]:
 
 
 def _register_clauses(app: typer.Typer) -> None:
-    @command(app, "clauses", "条款目录，全部或一种终端的。", "The clause catalogue, all of it or of one terminal profile.")
+    @command(
+        app, "clauses", "条款目录，全部或一种终端的。", "The clause catalogue, all of it or of one terminal profile."
+    )
     def clauses(
         console: Console,
         profile: Annotated[
@@ -160,7 +174,10 @@ def _register_clauses(app: typer.Typer) -> None:
         if profile is not None:
             load_profile(profile)  # an unknown name is answered with the known ones
         found = [each for each in catalogue().values() if profile is None or profile in each.profiles]
-        heads = [console.text(*pair) for pair in (("条款", "clause"), ("方法", "method"), ("限值", "limit"), ("内容", "text"))]
+        heads = [
+            console.text(*pair)
+            for pair in (("条款", "clause"), ("方法", "method"), ("限值", "limit"), ("内容", "text"))
+        ]
         console.table(
             heads,
             [[e.id, "".join(e.methods), console.of(e.limit) if e.limit else "", console.of(e.text)] for e in found],
@@ -189,7 +206,13 @@ def _register_pics(app: typer.Typer) -> None:
         console.document(
             {
                 slot: [
-                    {"id": item.id, "type": item.type, "label": item.label, "choices": item.choices, "declared": declared.get(slot, {}).get(item.id)}
+                    {
+                        "id": item.id,
+                        "type": item.type,
+                        "label": item.label,
+                        "choices": item.choices,
+                        "declared": declared.get(slot, {}).get(item.id),
+                    }
                     for item in device_class_profile(device_class).pics_items
                 ]
                 for slot, device_class in slots.items()

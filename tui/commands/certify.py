@@ -91,7 +91,10 @@ def register(app: typer.Typer) -> None:
         if chosen is None:
             raise UserError(
                 Label("没有给出计划文件", "no plan was given"),
-                Label("onecard run PLAN；默认计划用 onecard certify", "onecard run PLAN; the default plan: onecard certify"),
+                Label(
+                    "onecard run PLAN；默认计划用 onecard certify",
+                    "onecard run PLAN; the default plan: onecard certify",
+                ),
             )
         changes: dict[str, Any] = {} if seed is None else {"seed": seed}
         if check:
@@ -202,7 +205,10 @@ def _exceptions(console: Console, certified: Certified) -> None:
     wrong = [each for each in certified.result.outcomes if each.verdict is not Verdict.PASS]
     if not wrong:
         return
-    heads = [console.text(*pair) for pair in (("结论", "verdict"), ("检查项", "check"), ("责任方", "blame"), ("原因", "cause"))]
+    heads = [
+        console.text(*pair)
+        for pair in (("结论", "verdict"), ("检查项", "check"), ("责任方", "blame"), ("原因", "cause"))
+    ]
     rows: list[list[Any]] = []
     for each in wrong[:EXCEPTIONS_SHOWN]:
         cause = each.cause or next((f.message for f in each.findings if f.kind != "observed"), Label("", ""))

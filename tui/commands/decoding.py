@@ -30,7 +30,9 @@ def register(app: typer.Typer) -> None:
         dialect: Annotated[
             str, typer.Argument(metavar="DIALECT", help="crt591 | crt310 | apdu | response | atr | tlv")
         ],
-        hex_: Annotated[list[str], typer.Argument(metavar="HEX", help=option_help("十六进制，可带空格", "may have spaces"))],
+        hex_: Annotated[
+            list[str], typer.Argument(metavar="HEX", help=option_help("十六进制，可带空格", "may have spaces"))
+        ],
         from_device: Annotated[
             bool, typer.Option("--from-device", help=option_help("设备发出的帧", "sent by the device"))
         ] = False,
@@ -46,7 +48,8 @@ def register(app: typer.Typer) -> None:
         if dialect not in dialect_names():
             listed = ", ".join(dialect_names())
             raise UserError(
-                Label(f"没有协议 {dialect!r}", f"no dialect {dialect!r}"), Label(f"可选：{listed}", f"use one of {listed}")
+                Label(f"没有协议 {dialect!r}", f"no dialect {dialect!r}"),
+                Label(f"可选：{listed}", f"use one of {listed}"),
             )
         nodes = decode_bytes(dialect, raw, to_device=not from_device)
         for each in nodes:

@@ -15,7 +15,19 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the three commands."""
+    _register_doctor(app)
+    _register_gates(app)
 
+    @command(app, "version", "版本与测试套件指纹。", "Version and suite hash.")
+    def version(console: Console) -> None:
+        from conformance.service import suite_hash, tool_version
+
+        console.say(f"onecard-hil {tool_version()}")
+        console.say(console.text("测试套件 ", "suite ") + suite_hash())
+        console.document({"version": tool_version(), "suite_hash": suite_hash()})
+
+
+def _register_doctor(app: typer.Typer) -> None:
     @command(app, "doctor", "体检：本机（和台架文件）缺少什么。", "What this machine, and a bench, lack.")
     def doctor(
         console: Console,
@@ -26,7 +38,11 @@ def register(app: typer.Typer) -> None:
         from conformance.service import doctor as look
 
         results = look(bench)
-        heads = [console.text("结果", "result"), console.text("名称", "name"), console.text("内容与办法", "what, and the remedy")]
+        heads = [
+            console.text("结果", "result"),
+            console.text("名称", "name"),
+            console.text("内容与办法", "what, and the remedy"),
+        ]
         rows = []
         for each in results:
             word = console.text("正常", "ok") if each.ok else console.text("缺少", "missing")
@@ -38,20 +54,15 @@ def register(app: typer.Typer) -> None:
         if not good:
             console.say(
                 console.text(
-                    "缺少的层将报告为“未测试”，不会算通过。", "a tier that is missing is reported as not tested, never as passed."
+                    "缺少的层将报告为“未测试”，不会算通过。",
+                    "a tier that is missing is reported as not tested, never as passed.",
                 )
             )
         console.document({"ok": good, "results": results})
         return 0 if good else EXIT_CONFIGURATION
 
-    @command(app, "version", "版本与测试套件指纹。", "Version and suite hash.")
-    def version(console: Console) -> None:
-        from conformance.service import suite_hash, tool_version
 
-        console.say(f"onecard-hil {tool_version()}")
-        console.say(console.text("测试套件 ", "suite ") + suite_hash())
-        console.document({"version": tool_version(), "suite_hash": suite_hash()})
-
+def _register_gates(app: typer.Typer) -> None:
     @command(
         app,
         "gates",
@@ -72,7 +83,10 @@ def register(app: typer.Typer) -> None:
             heads,
             [
                 [
-                    console.verdict("pass" if each.open else "fail", console.text("开", "open") if each.open else console.text("关", "closed")),
+                    console.verdict(
+                        "pass" if each.open else "fail",
+                        console.text("开", "open") if each.open else console.text("关", "closed"),
+                    ),
                     each.name,
                     console.of(each.text),
                 ]

@@ -22,7 +22,9 @@ __all__ = ["register"]
 PathArgument = Annotated[Path, typer.Argument(metavar="PATH", help=option_help("档案目录", "folder of the dossier"))]
 DossierOption = Annotated[
     Path | None,
-    typer.Option("--dossier", metavar="DIR", help=option_help("档案目录，默认最新", "dossier; the newest when left out")),
+    typer.Option(
+        "--dossier", metavar="DIR", help=option_help("档案目录，默认最新", "dossier; the newest when left out")
+    ),
 ]
 
 
@@ -96,7 +98,11 @@ def _register_show(dossier: typer.Typer) -> None:
         heads = [console.text("总评", "overall"), console.text("签发时间", "written"), console.text("档案", "dossier")]
         console.table(heads, [[overall_text(each.overall, console), each.written, str(each.path)] for each in found])
         if not found:
-            console.say(console.text(f"{folder} 中没有档案；先运行 onecard certify", f"no dossier in {folder}; run onecard certify"))
+            console.say(
+                console.text(
+                    f"{folder} 中没有档案；先运行 onecard certify", f"no dossier in {folder}; run onecard certify"
+                )
+            )
         console.document(found)
 
 
@@ -165,7 +171,9 @@ def _chosen(dossier: Dossier, check: str | None, target: str | None) -> Iterator
 
 def _print_line(console: Console, line: TraceLine) -> None:
     record = line.record
-    console.say(f"#{record.seq:06d} {record.t:12.6f} s  {record.slot:<10} {line.arrow} {_visible(console.of(line.summary))}")
+    console.say(
+        f"#{record.seq:06d} {record.t:12.6f} s  {record.slot:<10} {line.arrow} {_visible(console.of(line.summary))}"
+    )
     if line.hexed:
         console.say(f"        {line.hexed}", style="dim")
     if line.tree is not None and line.tree.children:

@@ -82,7 +82,10 @@ def _list(console: Console, device_class: str) -> int:
     from scenarios.service import mutants as catalogued
 
     found = catalogued(device_class)
-    heads = [console.text(*pair) for pair in (("编号", "id"), ("设备类", "class"), ("只在", "only in"), ("故障", "what is wrong"))]
+    heads = [
+        console.text(*pair)
+        for pair in (("编号", "id"), ("设备类", "class"), ("只在", "only in"), ("故障", "what is wrong"))
+    ]
     console.table(heads, [[m.id, m.device_class, "/".join(m.variants), console.of(m.label)] for m in found])
     console.say(console.text(f"共 {len(found)} 种", f"{len(found)} in all"))
     console.document(

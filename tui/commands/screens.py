@@ -18,13 +18,20 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, "tui", "终端界面：首页、台架、符合性、跟踪、报告。", "The screens: Home, Bench, Conformance, Trace, Reports.")
+    @command(
+        app,
+        "tui",
+        "终端界面：首页、台架、符合性、跟踪、报告。",
+        "The screens: Home, Bench, Conformance, Trace, Reports.",
+    )
     def tui(
         console: Console,
         dossier: Annotated[
             Path | None, typer.Option("--dossier", metavar="DIR", help=option_help("打开这份档案", "open this dossier"))
         ] = None,
-        keys: Annotated[bool, typer.Option("--keys", help=option_help("打印按键表", "print the table of keys"))] = False,
+        keys: Annotated[
+            bool, typer.Option("--keys", help=option_help("打印按键表", "print the table of keys"))
+        ] = False,
     ) -> None:
         from tui.actions import ACTIONS, cheat_sheet
 

@@ -19,7 +19,10 @@ FaultOption = Annotated[
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help=option_help("随机种子", "seed"))]
 HandOption = Annotated[
     bool,
-    typer.Option("--hand-stdin", help=option_help("标准输入每行一个动作，输入结束即退出", "one action a line; ends with the input")),
+    typer.Option(
+        "--hand-stdin",
+        help=option_help("标准输入每行一个动作，输入结束即退出", "one action a line; ends with the input"),
+    ),
 ]
 
 
@@ -36,9 +39,7 @@ def register(app: typer.Typer) -> None:
     def device(
         console: Console,
         dialect: Annotated[str, typer.Argument(metavar="crt591|crt310", help=option_help("协议", "dialect"))],
-        link: Annotated[
-            str, typer.Option("--link", metavar="URL", help="pty:// | tcp://127.0.0.1:PORT")
-        ] = "pty://",
+        link: Annotated[str, typer.Option("--link", metavar="URL", help="pty:// | tcp://127.0.0.1:PORT")] = "pty://",
         fault: FaultOption = "",
         timing: Annotated[
             str, typer.Option("--timing", metavar="default|brisk", help=option_help("动作快慢", "how fast it moves"))
@@ -54,9 +55,7 @@ def register(app: typer.Typer) -> None:
         def violated(text: str) -> None:
             console.say(console.text("主机违反协议：", "the host broke the protocol: ") + text, style="yellow")
 
-        standing = stand_reader(
-            dialect, link, fault=fault, timing=timing, mode=mode, seed=seed, on_violation=violated
-        )
+        standing = stand_reader(dialect, link, fault=fault, timing=timing, mode=mode, seed=seed, on_violation=violated)
         asyncio.run(serve(console, standing, hand=hand_stdin, url_first=True, end_with_input=hand_stdin))
 
     @command(
@@ -70,7 +69,9 @@ def register(app: typer.Typer) -> None:
         console: Console,
         generation: Annotated[str, typer.Argument(metavar="1.0|2.0|3.0", help=option_help("卡代际", "generation"))],
         host: Annotated[str, typer.Option("--host", help=option_help("驱动主机", "host of the driver"))] = "127.0.0.1",
-        port: Annotated[int, typer.Option("--port", min=1, max=65535, help=option_help("驱动端口", "port of the driver"))] = 35963,
+        port: Annotated[
+            int, typer.Option("--port", min=1, max=65535, help=option_help("驱动端口", "port of the driver"))
+        ] = 35963,
         fault: FaultOption = "",
         seed: SeedOption = 1,
         hand_stdin: HandOption = False,

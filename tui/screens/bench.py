@@ -14,6 +14,7 @@ from textual.worker import Worker
 
 from tui.characters import steady
 from tui.console import Console
+from tui.dossiers import short_path
 from tui.errors import describe
 from tui.screens.base import Pane
 from tui.widgets.ascii_parts import AsciiTable
@@ -69,8 +70,8 @@ class BenchPane(Pane):
 
     def context(self) -> dict[str, str]:
         powered = self._state().get("powered", True)
-        file = str(self.files[self._chosen]) if self.files else ""
-        return {"bench": _short(file), "slot": self._slot(), "power": "poweroff" if powered else "poweron"}
+        file = short_path(self.files[self._chosen]) if self.files else ""
+        return {"bench": file, "slot": self._slot(), "power": "poweroff" if powered else "poweron"}
 
     # Showing.
 
@@ -227,11 +228,3 @@ class BenchPane(Pane):
                 self._act(line.strip())
 
         self.app.push_screen(LineScreen(self.t("bench.say")), said)
-
-
-def _short(path: str) -> str:
-    """*path* from the working folder, where that is shorter."""
-    try:
-        return str(Path(path).relative_to(Path.cwd()))
-    except ValueError:
-        return path

@@ -161,16 +161,17 @@ class ConformancePane(Pane):
 
     def _head(self) -> None:
         state, line = self.state, Text(" ", no_wrap=True, overflow="crop")
-        if self.matrix is not None and state.running:
-            done, total = self.matrix
-            line.append(f"{self.t('conf.matrix')} {bar(done, total, 20)} {done}/{total}  ", style="cyan")
-        elif state.running:
+        if state.running:
             line.append(f"{bar(state.index, state.total, 20)} {state.index}/{state.total}  ", style="cyan")
+            if self.matrix is not None:
+                line.append(f"{self.t('conf.matrix')} {self.matrix[0]}/{self.matrix[1]}  ", style="dim")
         elif self._message:
             line.append(self._message + "  ", style=self._message_style)
         elif self.ended is not None:
             style = {0: "bold green", 1: "bold red"}.get(self.ended.exit_code, "bold yellow")
-            line.append(f"{self.t('conf.overall')}: {self.onecard.overall_text(self.ended.result.overall)}  ", style=style)
+            line.append(
+                f"{self.t('conf.overall')}: {self.onecard.overall_text(self.ended.result.overall)}  ", style=style
+            )
         else:
             line.append(self.onecard.plan_text() + "  ")
         counts = state.counts()
@@ -290,13 +291,18 @@ class ConformancePane(Pane):
         if dossier is None:
             self.app.notify(self.t("conf.no_dossier"), severity="warning")
             return
-        self.run_worker(lambda: self._explain(data.id, dossier), thread=True, exclusive=True, group="explain")
+        targets = sorted(
+            (target for check, target in self.state.outcomes if check == data.id),
+            key=lambda each: self.state.verdicts[data.id].get(each) == "pass",
+        )
+        target = targets[0] if targets else None
+        self.run_worker(lambda: self._explain(data.id, target, dossier), thread=True, exclusive=True, group="explain")
 
-    def _explain(self, check_id: str, dossier: Path) -> None:
+    def _explain(self, check_id: str, target: str | None, dossier: Path) -> None:
         from conformance.service import DossierError, explain
 
         try:
-            shown = explain(dossier, check_id).render(self.language)
+            shown = explain(dossier, check_id, target).render(self.language)
         except DossierError as error:
             shown = f"{error.where}: {error.what[self.language]}\n{error.remedy[self.language]}"
         self.app.call_from_thread(self.query_one("#conf-detail", Static).update, Text(steady(shown)))

@@ -67,7 +67,9 @@ class HomePane(Pane):
         table.add_columns(self.t("reports.written"), self.t("reports.overall"), self.t("reports.path"))
         found = find_dossiers(self.onecard.dossiers)[:20]
         for each in found:
-            table.add_row(each.written, self.onecard.overall_text(each.overall), steady(str(each.path)), key=str(each.path))
+            table.add_row(
+                each.written, self.onecard.overall_text(each.overall), steady(str(each.path)), key=str(each.path)
+            )
         table.display = bool(found)
         none = self.query_one("#home-none", Static)
         none.display = not found

@@ -105,7 +105,10 @@ class ReportsPane(Pane):
             if count:
                 label = VERDICT_LABELS[verdict][self.language]
                 out.append(f"[{SYMBOLS[verdict.value]}] {count:>5}  {label}\n", style=STYLES.get(verdict.value, ""))
-        out.append(f"\n{self.t('reports.bench')}  {result.bench.name}  {result.bench_class}  {result.clock_class}\n", style=HEAD)
+        out.append(
+            f"\n{self.t('reports.bench')}  {result.bench.name}  {result.bench_class}  {result.clock_class}\n",
+            style=HEAD,
+        )
         for slot in result.bench.slots:
             out.append(f"{slot.slot:<12} {slot.dialect:<8} {steady(slot.link)}\n")
         out.append("\n")
@@ -150,7 +153,9 @@ class ReportsPane(Pane):
             table.add_row("-", "-", steady(chosen), key=chosen)
             paths.insert(0, chosen)
         for each in found:
-            table.add_row(each.written, self.onecard.overall_text(each.overall), steady(str(each.path)), key=str(each.path))
+            table.add_row(
+                each.written, self.onecard.overall_text(each.overall), steady(str(each.path)), key=str(each.path)
+            )
         if chosen in paths:
             table.move_cursor(row=paths.index(chosen))
         self._drawing = False

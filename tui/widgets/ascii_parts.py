@@ -30,7 +30,7 @@ class AsciiTree(Tree[Any]):
 
     ICON_NODE = "+ "
     ICON_NODE_EXPANDED = "- "
-    LINES: ClassVar[dict[str, tuple[str, str, str, str]]] = {name: _LINES for name in ("default", "bold", "double")}
+    LINES: ClassVar[dict[str, tuple[str, str, str, str]]] = dict.fromkeys(("default", "bold", "double"), _LINES)
 
 
 class AsciiTable(DataTable[Any]):
