@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from conformance.inprocess import run_card_check, run_reader_check
@@ -140,9 +142,18 @@ def _jobs(device_classes: Iterable[str]) -> list[Job]:
     return jobs
 
 
-def _stand_back() -> None:
-    """A run on the real clock may go on beside the matrix: it goes first."""
+def _begin_worker() -> None:
+    """A run on the real clock may go on beside the matrix: it goes first. A worker ends with its parent, however that ends."""
     os.nice(19)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the parent's business
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def kill_matrix(
@@ -157,7 +168,8 @@ def kill_matrix(
     """
     jobs = _jobs(device_classes)
     results: dict[tuple[str, str], dict[str, Verdict]] = {}
-    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver"), initializer=_stand_back) as pool:
+    # Not forkserver: its socket is a file that a killed parent leaves behind.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_worker) as pool:
         for done, (job, verdicts) in enumerate(pool.map(partial(run_job, full=full), jobs), 1):
             results[job.device_class, job.name] = verdicts
             progress(done, len(jobs), job.name)

@@ -68,6 +68,7 @@ class Resolved:
             "pics": dict(self.pics[target]),
             "parameters": dict(self.parameters[target]),
             "pixit": dict(self.pixit.get(target, {})),
+            **({"story": list(self.plan.story)} if self.plan.story else {}),
             "bench_class": self.bench.bench_class,
             "clock": self.bench.clock,
         }

@@ -13,7 +13,7 @@ from conformance.roles.card_reader import ReaderTester, clearing_initialise
 from protocols.driver.card_reader import NoReply
 from protocols.link.base import CardPort, LinkError
 from protocols.wire.base import Label
-from scenarios.models import Bench
+from scenarios.models import Bench, Slot
 from scenarios.pcscd import missing
 
 __all__ = ["environment", "look_at_card", "look_at_reader"]
@@ -28,9 +28,14 @@ def environment(bench: Bench | None = None) -> list[PreflightResult]:
     if "pty" in schemes:
         results.append(_pty())
     for name, slot in bench.slots.items() if bench else ():
-        if slot.scheme == "serial":
+        if slot.scheme == "serial" and not _made_by_its_hand(slot):
             results.append(_serial(name, slot.link))
     return results
+
+
+def _made_by_its_hand(slot: Slot) -> bool:
+    """A port that is not there yet and that the hand's program may make: somebody's pty (docs/bench.md)."""
+    return slot.hand.by == "program" and not Path(_serial_path(slot.link)).exists()
 
 
 def _pcsc(schemes: set[str]) -> list[PreflightResult]:
@@ -59,8 +64,12 @@ def _pty() -> PreflightResult:
     )
 
 
+def _serial_path(link: str) -> str:
+    return link.removeprefix("serial://").partition("?")[0]
+
+
 def _serial(name: str, link: str) -> PreflightResult:
-    path = link.removeprefix("serial://").partition("?")[0]
+    path = _serial_path(link)
     good = os.access(path, os.R_OK | os.W_OK)
     text = Label(f"{name} 的串口 {path}", f"serial port {path} of {name}")
     remedy = Label(

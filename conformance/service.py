@@ -204,7 +204,10 @@ def certify(
     with _MatrixAside(with_matrix, matrix_progress) as matrix:
         result = run(resolved, RunOptions(history, run_id, progress, ask_person, stop_requested=stop_requested))
         if result.status is RunStatus.COMPLETE:
-            result = replace(result, kill_matrix=matrix.wait())
+            try:
+                result = replace(result, kill_matrix=matrix.wait())
+            except (KeyboardInterrupt, InterruptedError, CancelledError):  # what the run found is kept all the same
+                result = replace(result, status=RunStatus.STOPPED)
     write_dossier(folder, result, history)
     progress(Progress("done"))
     return Certified(result, folder, verify_dossier(folder))

@@ -32,6 +32,27 @@ from scenarios.simulated import SimulatedReaderSlot
 __all__ = ["StoryFailed", "find_counterexample", "replay_story", "save_plan", "shorten"]
 
 
+SIMULATED_READER: dict[str, bool | int | str] = {
+    "reader.contact": True,
+    "reader.rf": True,
+    "reader.mifare": True,
+    "reader.resident_id": False,
+    "reader.magnetic": True,
+    "reader.motorised": True,
+    "reader.capture": True,
+    "reader.retain_bin": True,
+    "reader.bin_capacity": 50,
+    "reader.stacker": False,
+    "reader.sam_sockets": 4,
+    "reader.class_a": True,
+    "reader.class_b": True,
+    "reader.memory_cards": True,
+    "reader.powerdown_rule": "kept",
+    "reader.interface": "rs232",
+}
+"""PICS of the simulated reader: what a saved plan declares."""
+
+
 class StoryFailed(AssertionError):
     """The reader disagrees with the model; ``lines`` led there, ``why`` says what is wrong."""
 
@@ -214,6 +235,8 @@ def save_plan(path: Path, actions: Sequence[str], *, dialect: str = "crt591", fa
             "seed": number,
         },
         "profile": "dongguan-cabinet-xc",
+        "pics": {"reader": SIMULATED_READER},
+        "pixit": {"reader": dict(device_class_profile("card_reader").defaults())},
         "select": [Story.id],
         "story": list(checked_lines(list(actions))),
         "seed": number,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from scenarios.models import Slot
+from simulators.card.people import Person
 from simulators.card.psam import build_psam
 from simulators.card.readings import Readings
 from simulators.card.social_security import build_card
@@ -50,9 +51,9 @@ def build_slot_reader(slot: Slot, name: str, seed: int) -> Any:
     )
 
 
-def build_slot_card(slot: Slot, name: str, seed: int) -> Any:
+def build_slot_card(slot: Slot, name: str, seed: int, person: Person | None = None) -> Any:
     """The simulated card of *slot*; ``image`` is its generation (``3.0``), optionally with options besides, or
-    ``psam``."""
+    ``psam``; *person* is its holder. Raises :class:`BenchError`."""
     readings = _fields(Readings, slot.readings, f"slot {name!r}: readings")
     if slot.image == PSAM_IMAGE and not slot.fault:
         try:
@@ -60,7 +61,9 @@ def build_slot_card(slot: Slot, name: str, seed: int) -> Any:
         except (TypeError, ValueError) as error:
             raise BenchError(f"slot {name!r}: a PSAM with options {slot.options} cannot be built: {error}") from error
     try:
-        return maker_of(slot, name)(generation=slot.image, seed=seed, readings=readings, **slot.options)
+        return maker_of(slot, name)(
+            generation=slot.image, seed=seed, readings=readings, person=person, **slot.options
+        )
     except (TypeError, ValueError, KeyError) as error:
         raise BenchError(f"slot {name!r}: card image {slot.image!r} cannot be built: {error}") from error
 

@@ -10,10 +10,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from protocols.link.base import LinkError, LinkUrl
+from scenarios.faults import Fault
 from scenarios.hand import PROGRAM_ACTIONS
-from scenarios.strict_yaml import load_model
+from scenarios.people import PersonFile, find_person
+from scenarios.strict_yaml import FileError, load_model
+from simulators.card.people import Person
 
-__all__ = ["Bench", "HandSpec", "Laboratory", "Plan", "Slot", "Text", "Waiver", "load_bench", "load_plan"]
+__all__ = ["Bench", "Fault", "HandSpec", "Laboratory", "Plan", "Slot", "Text", "Waiver", "load_bench", "load_plan"]
 
 MAX_SLOTS = 16
 """As many readers as one pcscd serves (measured: 16)."""
@@ -84,6 +87,7 @@ class Slot(Strict):
 
     ``image`` names a simulated card; a card slot without one is a foreign card that connects by itself, or that
     ``program`` starts (``{host}`` and ``{port}`` are filled in). ``fault`` builds the simulator as a catalogued mutant.
+    ``person`` is the holder of a simulated card: a file (scenarios/people/), or the person written here.
     """
 
     device_class: Literal["card_reader", "card"] = Field(alias="class")
@@ -97,6 +101,7 @@ class Slot(Strict):
     readings: dict[str, Any] = Field(default_factory=dict[str, Any])
     options: dict[str, Any] = Field(default_factory=dict[str, Any])
     fault: str = ""
+    person: PersonFile | str | None = None
 
     @field_validator("link")
     @classmethod
@@ -111,6 +116,8 @@ class Slot(Strict):
     def _fits_its_class(self) -> Slot:
         if self.device_class == "card_reader" and not self.dialect:
             raise ValueError("a card_reader slot needs `dialect: crt591` or `dialect: crt310`")
+        if self.person is not None and (self.device_class != "card" or self.image == "psam" or not self.simulated):
+            raise ValueError("person: only a simulated social security card (sim:// or vpcd://, with image) has a holder")
         return self
 
     @property
@@ -136,6 +143,7 @@ class Bench(Strict):
     slots: dict[str, Slot] = Field(min_length=1, max_length=MAX_SLOTS)
     programs: dict[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
     clock: Literal["real", "virtual"] = "real"
+    faults: tuple[Fault, ...] = ()
     seed: int = Field(default=1, ge=0, le=2**32 - 1)
     folder: Path = Field(default=Path(), exclude=True)
 
@@ -166,6 +174,38 @@ class Bench(Strict):
         if self.clock == "virtual" and outside:
             raise ValueError(f"clock: virtual allows only sim:// links; slot {outside[0]!r} has another")
         return self
+
+    @model_validator(mode="after")
+    def _faults_fit_the_slots(self) -> Bench:
+        if problems := self.fault_problems(self.faults):
+            raise ValueError("; ".join(problems))
+        return self
+
+    def fault_problems(self, faults: tuple[Fault, ...]) -> list[str]:
+        """Why these faults cannot be injected on this bench, each with what to change."""
+        found: list[str] = []
+        for each in faults:
+            slot = self.slots.get(each.slot)
+            if slot is None:
+                found.append(f"fault {each.id}: {each.slot!r} is no slot of this bench; known: {', '.join(self.slots)}")
+            elif slot.device_class != each.device_class:
+                found.append(f"fault {each.id} is for a {each.device_class}; slot {each.slot!r} is a {slot.device_class}")
+            elif not slot.simulated:
+                found.append(f"fault {each.id}: slot {each.slot!r} is no simulator of ours; faults need sim://, pty:// or")
+                found[-1] += " vpcd:// with image"
+        return found
+
+    def person_of(self, slot: str) -> Person | None:
+        """The holder of the card in *slot*; None: the default one. Raises FileError for a file that is gone."""
+        given = self.slots[slot].person
+        if isinstance(given, str):
+            given = find_person(given, self.folder)
+        return given.person if given is not None else None
+
+    def people(self) -> tuple[Person, ...]:
+        """Everybody whom the file names."""
+        named = (self.person_of(slot) for slot in self.slots)
+        return tuple(each for each in named if each is not None)
 
     def targets(self) -> tuple[str, ...]:
         """Names of the slots under test, in the order of the file."""
@@ -227,6 +267,8 @@ class Plan(Strict):
     pics: dict[str, dict[str, bool | int | str | None]] = Field(default_factory=dict[str, Any])
     pixit: dict[str, dict[str, Any]] = Field(default_factory=dict[str, Any])
     waivers: tuple[Waiver, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    """Injected besides those of the bench."""
     damage_budget: dict[str, int] = Field(default_factory=dict[str, int])
     story: tuple[str, ...] = ()
     missing_pcsc: Literal["error", "not_tested"] = "error"
@@ -238,7 +280,7 @@ class Plan(Strict):
 
 def load_bench(path: Path) -> Bench:
     """Read a bench file. Raises :class:`scenarios.strict_yaml.FileError`."""
-    return load_model(path, Bench).model_copy(update={"folder": path.resolve().parent})
+    return _with_people(load_model(path, Bench).model_copy(update={"folder": path.resolve().parent}), path)
 
 
 def load_plan(path: Path) -> Plan:
@@ -246,5 +288,22 @@ def load_plan(path: Path) -> Plan:
     plan = load_model(path, Plan)
     folder = path.resolve().parent
     bench = plan.bench
-    bench = load_bench(folder / bench) if isinstance(bench, str) else bench.model_copy(update={"folder": folder})
+    if isinstance(bench, str):
+        bench = load_bench(folder / bench)
+    else:
+        bench = _with_people(bench.model_copy(update={"folder": folder}), path)
+    if problems := bench.fault_problems(plan.faults):
+        raise FileError(str(path), [(1, each) for each in problems])
     return plan.model_copy(update={"folder": folder, "bench": bench})
+
+
+def _with_people(bench: Bench, path: Path) -> Bench:
+    """*bench* once all its people are known to exist, and to fit their cards."""
+    for name, slot in bench.slots.items():
+        person = slot.person if isinstance(slot.person, PersonFile) else None
+        if isinstance(slot.person, str):
+            person = find_person(slot.person, bench.folder)
+        if person is not None and person.generation not in ("", slot.image):
+            what = f"slot {name!r}: image {slot.image}, but {slot.person!s:.40} carries a {person.generation} card"
+            raise FileError(str(path), [(1, what)])
+    return bench

@@ -130,12 +130,13 @@ async def stand_bench(
     """Bring *bench* up on the real clock, and down again. Raises BenchError, LinkError, HandError."""
     async with LiveBench(bench, RealClock(), ask_person, on_violation) as live:
         places: list[Place] = []
+        readers = {each.url: each.reader for each in live.pcscd.slots} if live.pcscd else {}
         for name, slot in bench.slots.items():
             one = live.readers.get(name) or live.cards[name]
-            reader = getattr(getattr(one, "port", None), "reader", "")
+            pcsc_name = readers.get(one.link_shown, "")
             actions = tuple(sorted(one.hand.actions))
             shown = slot.dialect or slot.image
-            places.append(Place(name, slot.device_class, shown, one.link_shown, slot.simulated, actions, str(reader)))
+            places.append(Place(name, slot.device_class, shown, one.link_shown, slot.simulated, actions, pcsc_name))
         for name, reader in live.readers.items():
             if bench.slots[name].scheme == "sim":
                 await reader.open_line()  # a simulated reader lives only while a line to it is open

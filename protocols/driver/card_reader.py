@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from protocols.clock import Clock
 from protocols.link.base import Link, LinkClosed, LinkError, LinkTimeout
-from protocols.wire.base import Control, Frame, Framing, Item, WireError
+from protocols.wire.base import Control, Frame, Framing, Item, Noise, WireError
 from protocols.wire.card_reader import ERROR_LABELS, CardReaderDialect, Op, Place, Reply, Request
 
 __all__ = ["ACK", "ENQ", "EOT", "NAK", "CardReader", "NoReply", "ReaderPort", "ReaderRefused"]
@@ -19,6 +19,9 @@ __all__ = ["ACK", "ENQ", "EOT", "NAK", "CardReader", "NoReply", "ReaderPort", "R
 EOT, ENQ, ACK, NAK = 0x04, 0x05, 0x06, 0x15
 
 CLOCK_GRAIN_S = 1e-6
+DAMAGED = ("checksum", "length", "trailer", "truncated")
+"""What a host asks again for: a frame that broke. Mere noise before a good frame is not worth a resend, whose copy could
+be taken for the answer to the next command."""
 MAX_ITEMS_AN_EXCHANGE = 64
 """A peer that babbles must not hold an exchange for ever."""
 
@@ -104,10 +107,12 @@ class CardReader:
         self.port = port
         self.dialect = port.dialect
 
-    async def request(self, request: Request, reply_limit_s: float | None = None) -> Reply:
+    async def request(
+        self, request: Request, reply_limit_s: float | None = None, *, repeatable: bool = True
+    ) -> Reply:
         """One whole exchange. A refusal is a normal reply here: see :meth:`demand` for calls that must succeed."""
         text = self.dialect.encode_request(request)
-        return await self.exchange(text, reply_limit_s)
+        return await self.exchange(text, reply_limit_s, repeatable=repeatable)
 
     async def demand(self, request: Request, reply_limit_s: float | None = None) -> Reply:
         """Like :meth:`request`, but raises :class:`ReaderRefused` when the reader answers with an error."""
@@ -116,10 +121,14 @@ class CardReader:
             raise ReaderRefused(request, reply)
         return reply
 
-    async def exchange(self, text: bytes, reply_limit_s: float | None = None) -> Reply:
-        """Send *text* and take part in the flow of the dialect until its answer is here."""
+    async def exchange(self, text: bytes, reply_limit_s: float | None = None, *, repeatable: bool = True) -> Reply:
+        """Send *text* and take part in the flow of the dialect until its answer is here.
+
+        Frames have no number, so a command whose ACK was lost is executed once more when it is sent again
+        (open-readings.md). One that must not be, such as a PIN try, is not *repeatable*: it is sent again after NAK only.
+        """
         rules = self.dialect.rules
-        await self._deliver(self.port.dialect.framing().wrap(text))
+        await self._deliver(self.port.dialect.framing().wrap(text), repeatable)
         if rules.enq:
             await self.port.send(bytes((ENQ,)))
         until = self.port.clock.now() + (reply_limit_s or rules.timing.reply_s)
@@ -134,11 +143,11 @@ class CardReader:
                     return self.dialect.decode_reply(item.text)[1]
                 except WireError as error:
                     raise LinkError(f"the reader's answer does not follow its dialect: {error}") from error
-            if not isinstance(item, Control) and rules.host_ack:
+            if isinstance(item, Noise) and item.why in DAMAGED and rules.host_ack:
                 await self.port.send(bytes((NAK,)))
         raise NoReply("reply", reply_limit_s or rules.timing.reply_s)
 
-    async def _deliver(self, frame: bytes) -> None:
+    async def _deliver(self, frame: bytes, repeatable: bool) -> None:
         timing = self.dialect.rules.timing
         for attempt in range(timing.resends + 1):
             await self.port.send(frame)
@@ -146,6 +155,8 @@ class CardReader:
                 if await self._acknowledged(timing.ack_s):
                     return
             except NoReply:
+                if not repeatable:
+                    return  # it may have arrived: its answer will tell, or the limit for it
                 if attempt == timing.resends:
                     raise
         raise NoReply("ack", timing.ack_s)

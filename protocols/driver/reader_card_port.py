@@ -119,4 +119,5 @@ class ReaderSockets:
             self._selected = None
             await self.reader.demand(choice, limit_s)
             self._selected = request.socket
-        return await self.reader.request(request, limit_s)
+        # A command to a chip changes it: a PIN try, a debit. It is never sent twice on suspicion.
+        return await self.reader.request(request, limit_s, repeatable=request.op is not Op.CHIP_APDU)

@@ -215,6 +215,8 @@ class Kiosk:
             if isinstance(work, ReadCard) and problem is Problem.CARD_REFUSED:
                 problem = Problem.NOT_SOCIAL_SECURITY  # it has no file that every social security card opens
             return Failed(problem, str(error))
+        except Exception as error:  # a defect of ours, met with a strange card, must not keep the card
+            return Failed(Problem.CARD_REFUSED, type(error).__name__)
 
     async def _do(self, work: Work) -> Event:
         bay = self._bay

@@ -14,7 +14,7 @@ from protocols.link.base import CardPort
 from protocols.link.memory import memory_pair
 from reference_impl.kiosk.bays import MotorBay
 from reference_impl.kiosk.citizen import meaning_of
-from reference_impl.kiosk.events import EventView, facts_of
+from reference_impl.kiosk.events import facts_of
 from reference_impl.kiosk.flow import Flow
 from reference_impl.kiosk.runtime import Kiosk
 from reference_impl.kiosk.state import Phase, Policy, State
@@ -30,7 +30,7 @@ __all__ = ["MemoryBay", "Script", "Trial", "trial"]
 
 
 class MemoryBay(MotorBay):
-    """The kiosk's own bay, on a line inside this process; ``cut`` says whether the reader hears anything."""
+    """The kiosk's own bay, on a line inside this process."""
 
     def __init__(self, device: CardReaderDevice, dialect: str, clock: LoopClock) -> None:
         super().__init__("sim://", DIALECTS[dialect], clock)
@@ -161,6 +161,3 @@ async def trial(
     if bay.host is not None:
         await bay.host.aclose()
     return made
-
-
-assert EventView  # the harness view is used by the process tests

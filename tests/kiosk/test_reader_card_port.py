@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -12,7 +12,8 @@ from protocols.clock import LoopClock, run_virtual
 from protocols.driver.card_reader import CardReader, NoReply, ReaderPort, ReaderRefused
 from protocols.driver.psam import Psam
 from protocols.driver.reader_card_port import ReaderSockets
-from protocols.link.base import LinkClosed, LinkTimeout
+from protocols.driver.social_security import PinWrong, SocialSecurityCard
+from protocols.link.base import Link, LinkClosed, LinkTimeout
 from protocols.link.memory import memory_pair
 from protocols.wire.card_reader import Error, Place
 from simulators.card.bodies import make_body
@@ -38,18 +39,20 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(dialect: str, card: CardBody | None = None) -> AsyncIterator[Desk]:
+async def desk(
+    dialect: str, card: CardBody | None = None, wrap: Callable[[Link], Link] = lambda link: link
+) -> AsyncIterator[Desk]:
     clock = LoopClock()
     device = build_reader(dialect=dialect, sam_cards={1: build_psam(), 2: build_psam(area="110100")})
     near, far = memory_pair()
     async with DeviceHost(device, far, clock) as host:
-        reader = CardReader(ReaderPort(near, DIALECTS[dialect], clock))
+        reader = CardReader(ReaderPort(wrap(near), DIALECTS[dialect], clock))
         sent: list[bytes] = []
         exchange = reader.exchange
 
-        async def watched(text: bytes, reply_limit_s: float | None = None):
+        async def watched(text: bytes, reply_limit_s: float | None = None, **how: Any) -> Reply:
             sent.append(text)
-            return await exchange(text, reply_limit_s)
+            return await exchange(text, reply_limit_s, **how)
 
         reader.exchange = watched  # type: ignore[method-assign]
         await reader.initialise()
@@ -162,5 +165,48 @@ def test_a_short_circuit_and_a_socket_that_is_not_there_are_refusals_of_the_read
             with pytest.raises(ReaderRefused) as missing:
                 await each.sockets.port(5).power_on()
             assert missing.value.reply.error is Error.NOT_FITTED
+
+    run_virtual(main())
+
+
+class LossyLink:
+    """Loses the first ACK after a VERIFY has been sent."""
+
+    def __init__(self, link: Link) -> None:
+        self._link, self._armed, self.lost = link, False, 0
+
+    async def send(self, data: bytes) -> None:
+        self._armed = self._armed or (b"\x00\x20\x00\x00\x03" in data and not self.lost)
+        await self._link.send(data)
+
+    async def receive(self) -> bytes:
+        while True:
+            data = await self._link.receive()
+            if self._armed and data[:1] == b"\x06":
+                self._armed, self.lost, data = False, 1, data[1:]
+            if data:
+                return data
+
+    async def aclose(self) -> None:
+        await self._link.aclose()
+
+
+@pytest.mark.parametrize("dialect", ["crt591", "crt310"])
+def test_a_lost_ack_never_costs_a_second_pin_try(dialect: str) -> None:
+    async def main() -> None:
+        lossy: list[LossyLink] = []
+
+        def wrap(link: Link) -> Link:
+            lossy.append(LossyLink(link))
+            return lossy[0]
+
+        async with desk(dialect, make_body("2.0"), wrap) as each:
+            card = SocialSecurityCard(each.sockets.port())
+            await card.open()
+            with pytest.raises(PinWrong) as wrong:
+                await card.verify_pin("999999")
+            assert lossy[0].lost == 1
+            assert wrong.value.tries_left == 5
+            assert await card.pin_tries_left() == 5
 
     run_virtual(main())

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
 from kiosk_bench import Trial, trial
 
 from protocols.clock import run_virtual
+from protocols.driver.social_security import SocialSecurityCard
 from protocols.wire.card_reader import Place
 from reference_impl.kiosk.state import Phase, Policy
 from simulators.card.bodies import make_body
+from simulators.card.body import CardBody
 from simulators.card.people import make_person
 from simulators.card.psam import build_psam
 from simulators.device.card_reader import ReaderReadings
@@ -270,3 +273,43 @@ def test_a_session_with_a_device_that_is_awkward_but_within_the_rules(dialect: s
 def test_a_card_of_either_supply_class_is_read_where_the_reader_can(name: str) -> None:
     made = run_virtual(trial(make_body(name), answers=GOOD))
     assert (made.problems, made.holder_name) == ([], "测试甲")
+
+
+class RubbishChip:
+    """A chip whose ATR is in order and whose answers are anything at all, always the same for one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed, self._asked = seed, 0
+
+    def power_on(self) -> bytes:
+        return bytes.fromhex("3B6D00000081534D438660441900000001")
+
+    def reset(self) -> bytes:
+        return self.power_on()
+
+    def power_off(self) -> None:
+        return
+
+    def transmit(self, apdu: bytes) -> bytes:
+        self._asked += 1
+        draw = hashlib.sha256(f"{self._seed} {self._asked}".encode()).digest()
+        ending = (b"\x90\x00", b"\x61\x10", b"\x6c\x08", b"\x63\xc0", draw[:2], b"")[draw[2] % 6]
+        return draw[4 : 4 + draw[3] % 28] + ending
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_card_that_answers_rubbish_comes_back(seed: int) -> None:
+    made = run_virtual(trial(CardBody("rubbish", RubbishChip(seed)), answers=GOOD))
+    assert made.problems != []
+    assert made.phases[-1] is Phase.STOPPED
+    assert made.where_the_card_is() == "hand"
+
+
+def test_a_defect_of_the_kiosk_itself_does_not_keep_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(self: SocialSecurityCard) -> None:
+        raise IndexError("a defect")
+
+    monkeypatch.setattr(SocialSecurityCard, "read_holder", broken)
+    made = run_virtual(trial(make_body("2.0"), answers=GOOD))
+    assert made.problems == ["card_refused"]
+    assert made.where_the_card_is() == "hand"
