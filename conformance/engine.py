@@ -7,10 +7,12 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from conformance.execute import execute
+from conformance.faults import fault_results, record_fault
 from conformance.model import Blame, Outcome, Verdict
 from conformance.plan import Resolved, Selected, lock_of, tool_version
 from conformance.preflight import environment, failures, look_at_card, look_at_reader
@@ -34,7 +36,7 @@ from protocols.link.base import LinkError
 from protocols.record import History
 from protocols.wire.base import Label
 from protocols.wire.privacy import Masker
-from scenarios.models import Bench
+from scenarios.models import Bench, everybody
 from scenarios.runtime import AskPerson, LiveBench
 from simulators.card.people import secrets_of
 
@@ -85,7 +87,8 @@ def run(resolved: Resolved, options: RunOptions) -> RunResult:
 class _Run:
     def __init__(self, resolved: Resolved, options: RunOptions, *, virtual: bool) -> None:
         self.resolved, self.options, self.virtual = resolved, options, virtual
-        self.bench: Bench = resolved.bench
+        faults = (*resolved.bench.faults, *resolved.plan.faults)
+        self.bench: Bench = resolved.bench.model_copy(update={"faults": faults})
         self.lock = lock_of(resolved)
         self.outcomes: list[Outcome] = []
         self.not_run: list[NotRun] = list(resolved.not_run)
@@ -129,18 +132,30 @@ class _Run:
                 self._leave_out(each, why)
         self.left_out = out
         slots = {name: slot for name, slot in self.bench.slots.items() if name not in out}
-        self.bench = self.bench.model_copy(update={"slots": slots})
+        faults = tuple(each for each in self.bench.faults if each.slot not in out)
+        self.bench = self.bench.model_copy(update={"slots": slots, "faults": faults})
 
     async def _on_bench(self, history: History, clock: Clock) -> None:
         def violated(slot: str, text: str) -> None:
             history.append(slot, "-", "violation", by="harness", text=text)
 
         try:
-            async with LiveBench(self.bench, clock, self.options.ask_person, violated) as live:
+            live = LiveBench(self.bench, clock, self.options.ask_person, violated, partial(record_fault, history))
+            live.faults_wait = True
+            async with live:
                 await self._look(live, history, clock)
+                live.arm_faults()
                 await self._checks(live, history, clock)
+            self._prove_faults(live)
         except (KeyboardInterrupt, asyncio.CancelledError):
             self.status = RunStatus.STOPPED
+
+    def _prove_faults(self, live: LiveBench) -> None:
+        """Each injected fault says whether it fired: one that did not leaves the run undecided."""
+        results = fault_results(live.fault_reports())
+        self.preflight += results
+        for each in failures(results):
+            self._say("preflight", text=Label(f"{each.text.zh}；{each.remedy.zh}", f"{each.text.en}; {each.remedy.en}"))
 
     async def _look(self, live: LiveBench, history: History, clock: Clock) -> None:
         for target in self.bench.targets():
@@ -281,7 +296,7 @@ class _Run:
             key = secrets.token_bytes(32)
         else:
             key = hashlib.sha256(f"onecard pseudonyms {self.resolved.plan.seed}".encode()).digest()
-        return Masker(key, secrets_of(self.bench.seed))
+        return Masker(key, secrets_of(self.bench.seed, everybody(self.bench)))
 
     def _say(
         self,

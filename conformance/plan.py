@@ -21,10 +21,14 @@ from protocols.wire.base import Label, Privacy
 from scenarios.models import Bench, Plan, Slot
 from scenarios.profiles import DeviceClassProfile, device_class_profile, load_profile
 
-__all__ = ["PlanError", "Resolved", "Selected", "lock_of", "resolve", "suite_hash", "tool_version"]
+__all__ = ["WITHHELD", "PlanError", "Resolved", "Selected", "lock_of", "resolve", "suite_hash", "tool_version"]
 
 _HASHED_SUFFIXES = (".py", ".yaml", ".j2", ".css")
 _HASHED = ("conformance", "protocols/wire", "scenarios/profiles")
+
+
+WITHHELD = "withheld"
+"""Stands in a lock for a person that the bench file spells out."""
 
 
 class PlanError(Exception):
@@ -62,12 +66,15 @@ class Resolved:
     def facts(self, target: str) -> dict[str, Any]:
         """What checks of *target* may depend on; goes into the history with each check."""
         slot = self.bench.slots[target]
+        pixit = dict(self.pixit.get(target, {}))
+        if (person := self.bench.person_of(target)) is not None:
+            pixit.setdefault("card.pin", person.pin)  # never shown: the history and the lock leave PINs out
         return {
             "dialect": slot.dialect,
             "generation": self.pics[target].get("card.generation"),
             "pics": dict(self.pics[target]),
             "parameters": dict(self.parameters[target]),
-            "pixit": dict(self.pixit.get(target, {})),
+            "pixit": pixit,
             **({"story": list(self.plan.story)} if self.plan.story else {}),
             "bench_class": self.bench.bench_class,
             "clock": self.bench.clock,
@@ -115,6 +122,7 @@ def resolve(plan: Plan, checks: Sequence[Check] | None = None) -> Resolved:
     problems += [
         f"plan {plan.plan}: waiver for unknown check {w.check!r}" for w in plan.waivers if w.check not in known
     ]
+    problems += [f"plan {plan.plan}: {each}" for each in bench.fault_problems(plan.faults)]
     if problems:
         raise PlanError(problems)
     return Resolved(plan, bench, tuple(selected), tuple(not_run), pics, parameters, plan.pixit)
@@ -233,11 +241,19 @@ def _without_pins(target: str, items: Mapping[str, Any], bench: Bench) -> dict[s
     return {name: value for name, value in items.items() if name not in secret}
 
 
+def _without_people(bench: dict[str, Any]) -> dict[str, Any]:
+    """A lock travels with the dossier: it names the file of a person, and never says who that is."""
+    for slot in bench["slots"].values():
+        if isinstance(slot.get("person"), dict):
+            slot["person"] = WITHHELD
+    return bench
+
+
 def lock_of(resolved: Resolved) -> dict[str, Any]:
     """The resolved plan as a JSON value with its own SHA-256: the same plan and suite give the same lock."""
     lock: dict[str, Any] = {
         "plan": resolved.plan.plan,
-        "bench": resolved.bench.model_dump(mode="json", by_alias=True),
+        "bench": _without_people(resolved.bench.model_dump(mode="json", by_alias=True)),
         "profile": resolved.plan.profile,
         "select": list(resolved.plan.select),
         "checks": [each.key for each in resolved.selected],
@@ -246,6 +262,7 @@ def lock_of(resolved: Resolved) -> dict[str, Any]:
         "parameters": {name: dict(items) for name, items in resolved.parameters.items()},
         "pixit": {name: _without_pins(name, items, resolved.bench) for name, items in resolved.pixit.items()},
         "waivers": [each.model_dump(mode="json") for each in resolved.plan.waivers],
+        "faults": [each.model_dump(mode="json") for each in resolved.plan.faults],
         "damage_budget": dict(resolved.plan.damage_budget),
         "story": list(resolved.plan.story),
         "seed": resolved.plan.seed,

@@ -16,13 +16,14 @@ from conformance.strict_json import StrictJsonError, from_plain, to_plain
 from protocols.wire.base import Label
 
 __all__ = [
+    "FAULT_PREFIX",
+    "NO_TEXT",
     "BenchInventory",
     "BenchSlot",
     "EquivalentMutant",
     "KillMatrix",
     "Laboratory",
     "MutantRow",
-    "NO_TEXT",
     "NotRun",
     "Overall",
     "PreflightResult",
@@ -32,6 +33,9 @@ __all__ = [
 ]
 
 NO_TEXT = Label("", "")
+
+FAULT_PREFIX = "fault."
+"""What the names of the results of injected faults begin with."""
 
 
 class RunStatus(StrEnum):
@@ -80,7 +84,7 @@ class BenchInventory:
 
 @dataclass(frozen=True, slots=True)
 class PreflightResult:
-    """One thing that ``doctor`` looked at before any verdict."""
+    """One thing that ``doctor`` looked at before any verdict, or, as ``fault.NAME``, what became of an injected fault."""
 
     name: str
     ok: bool
@@ -232,6 +236,11 @@ class RunResult:
         return sum(self.waiver_of(each) is not None for each in self.outcomes)
 
     @property
+    def unproven_faults(self) -> tuple[PreflightResult, ...]:
+        """Injected faults that never fired, or were not undone: the run then did not do what its plan says."""
+        return tuple(each for each in self.preflight if each.name.startswith(FAULT_PREFIX) and not each.ok)
+
+    @property
     def overall(self) -> Overall:
         """One word, pessimistic: without a single pass it is never a pass."""
         counts = self.counts()
@@ -240,7 +249,7 @@ class RunResult:
         if self.status is not RunStatus.COMPLETE:
             return Overall.INCOMPLETE
         undecided = counts[Verdict.ERROR] + counts[Verdict.INCONCLUSIVE] + counts[Verdict.NEEDS_REVIEW]
-        if undecided or not counts[Verdict.PASS]:
+        if undecided or not counts[Verdict.PASS] or self.unproven_faults:
             return Overall.UNDECIDED
         if counts[Verdict.NOT_TESTED]:
             return Overall.PASS_PARTIAL

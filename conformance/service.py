@@ -23,7 +23,7 @@ from conformance.engine import Progress, RunOptions, run
 from conformance.matrix import clause_matrix
 from conformance.model import BLAME_LABELS, VERDICT_LABELS, Check, Outcome, Verdict, discover_checks
 from conformance.mutation import Gate, cached_matrix, gate, kill_matrix, reference_verdicts
-from conformance.plan import PlanError, Resolved, lock_of, resolve, suite_hash, tool_version
+from conformance.plan import WITHHELD, PlanError, Resolved, lock_of, resolve, suite_hash, tool_version
 from conformance.preflight import environment
 from conformance.result import KillMatrix, NotRun, Overall, PreflightResult, RunResult, RunStatus
 from protocols.clock import wall_datetime
@@ -156,6 +156,9 @@ def _plan_of_lock(path: Path) -> Plan:
 
     if hashlib.sha256(canonical(lock).encode()).hexdigest() != claimed:
         raise PlanError([f"{path}: the lock does not have the hash that it states: it was edited"])
+    for name, slot in lock["bench"]["slots"].items():
+        if slot.get("person") == WITHHELD:
+            raise PlanError([f"{path}: slot {name!r}: no lock says who the holder is: run the plan, or name a file"])
     pixit = {name: {**lock["pixit"].get(name, {}), **items} for name, items in lock["parameters"].items()}
     return Plan.model_validate(
         {
@@ -166,6 +169,7 @@ def _plan_of_lock(path: Path) -> Plan:
             "pics": lock["pics"],
             "pixit": pixit,
             "waivers": lock["waivers"],
+            "faults": lock.get("faults", ()),
             "damage_budget": lock["damage_budget"],
             "story": lock["story"],
             "seed": lock["seed"],

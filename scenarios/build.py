@@ -61,9 +61,8 @@ def build_slot_card(slot: Slot, name: str, seed: int, person: Person | None = No
         except (TypeError, ValueError) as error:
             raise BenchError(f"slot {name!r}: a PSAM with options {slot.options} cannot be built: {error}") from error
     try:
-        return maker_of(slot, name)(
-            generation=slot.image, seed=seed, readings=readings, person=person, **slot.options
-        )
+        holder = {} if person is None else {"person": person}
+        return maker_of(slot, name)(generation=slot.image, seed=seed, readings=readings, **holder, **slot.options)
     except (TypeError, ValueError, KeyError) as error:
         raise BenchError(f"slot {name!r}: card image {slot.image!r} cannot be built: {error}") from error
 

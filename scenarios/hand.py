@@ -108,6 +108,8 @@ class ProgramHand:
     """
 
     ANSWER_WAIT_S = 0.3
+    SETTLE_S = 0.1
+    """The line and the hand reach the device on two ways: time for a mute program to act before the next command."""
 
     def __init__(self, process: asyncio.subprocess.Process, actions: Iterable[str], patience_s: float) -> None:
         self._process, self.patience_s = process, patience_s
@@ -145,6 +147,7 @@ class ProgramHand:
 
     async def _answer(self) -> str:
         if self._mute or self._process.stdout is None:
+            await asyncio.sleep(self.SETTLE_S)
             return "unanswered"
         try:
             async with asyncio.timeout(self.ANSWER_WAIT_S):

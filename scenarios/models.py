@@ -12,11 +12,23 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from protocols.link.base import LinkError, LinkUrl
 from scenarios.faults import Fault
 from scenarios.hand import PROGRAM_ACTIONS
-from scenarios.people import PersonFile, find_person
+from scenarios.people import PersonFile, find_person, shipped_people
 from scenarios.strict_yaml import FileError, load_model
-from simulators.card.people import Person
+from simulators.card.people import DEFAULT_PERSON, Person
 
-__all__ = ["Bench", "Fault", "HandSpec", "Laboratory", "Plan", "Slot", "Text", "Waiver", "load_bench", "load_plan"]
+__all__ = [
+    "Bench",
+    "Fault",
+    "HandSpec",
+    "Laboratory",
+    "Plan",
+    "Slot",
+    "Text",
+    "Waiver",
+    "everybody",
+    "load_bench",
+    "load_plan",
+]
 
 MAX_SLOTS = 16
 """As many readers as one pcscd serves (measured: 16)."""
@@ -117,7 +129,9 @@ class Slot(Strict):
         if self.device_class == "card_reader" and not self.dialect:
             raise ValueError("a card_reader slot needs `dialect: crt591` or `dialect: crt310`")
         if self.person is not None and (self.device_class != "card" or self.image == "psam" or not self.simulated):
-            raise ValueError("person: only a simulated social security card (sim:// or vpcd://, with image) has a holder")
+            raise ValueError(
+                "person: only a simulated social security card (sim:// or vpcd://, with image) has a holder"
+            )
         return self
 
     @property
@@ -189,9 +203,13 @@ class Bench(Strict):
             if slot is None:
                 found.append(f"fault {each.id}: {each.slot!r} is no slot of this bench; known: {', '.join(self.slots)}")
             elif slot.device_class != each.device_class:
-                found.append(f"fault {each.id} is for a {each.device_class}; slot {each.slot!r} is a {slot.device_class}")
+                found.append(
+                    f"fault {each.id} is for a {each.device_class}; slot {each.slot!r} is a {slot.device_class}"
+                )
             elif not slot.simulated:
-                found.append(f"fault {each.id}: slot {each.slot!r} is no simulator of ours; faults need sim://, pty:// or")
+                found.append(
+                    f"fault {each.id}: slot {each.slot!r} is no simulator of ours; faults need sim://, pty:// or"
+                )
                 found[-1] += " vpcd:// with image"
         return found
 
@@ -201,11 +219,6 @@ class Bench(Strict):
         if isinstance(given, str):
             given = find_person(given, self.folder)
         return given.person if given is not None else None
-
-    def people(self) -> tuple[Person, ...]:
-        """Everybody whom the file names."""
-        named = (self.person_of(slot) for slot in self.slots)
-        return tuple(each for each in named if each is not None)
 
     def targets(self) -> tuple[str, ...]:
         """Names of the slots under test, in the order of the file."""
@@ -278,6 +291,15 @@ class Plan(Strict):
     folder: Path = Field(default=Path(), exclude=True)
 
 
+def everybody(bench: Bench) -> tuple[Person, ...]:
+    """Everybody who may come to *bench*: whom its file names, and whom a hand can bring (``insert 3.0/long-name``)."""
+    named = [bench.person_of(slot) for slot in bench.slots]
+    brought = [each.person for each in shipped_people().values()]
+    if any(slot.simulated and slot.device_class == "card_reader" for slot in bench.slots.values()):
+        named += [each for each in brought if each != DEFAULT_PERSON]
+    return tuple(dict.fromkeys(each for each in named if each is not None))
+
+
 def load_bench(path: Path) -> Bench:
     """Read a bench file. Raises :class:`scenarios.strict_yaml.FileError`."""
     return _with_people(load_model(path, Bench).model_copy(update={"folder": path.resolve().parent}), path)
@@ -304,6 +326,6 @@ def _with_people(bench: Bench, path: Path) -> Bench:
         if isinstance(slot.person, str):
             person = find_person(slot.person, bench.folder)
         if person is not None and person.generation not in ("", slot.image):
-            what = f"slot {name!r}: image {slot.image}, but {slot.person!s:.40} carries a {person.generation} card"
+            what = f"slot {name!r}: image {slot.image}, but its person carries a {person.generation} card"
             raise FileError(str(path), [(1, what)])
     return bench

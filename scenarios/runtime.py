@@ -16,6 +16,7 @@ from protocols.link.vpcd import VpcdCard
 from protocols.wire.base import Label
 from scenarios.build import BenchError, build_slot_card, build_slot_reader
 from scenarios.hand import Hand, PersonHand, ProgramHand, SimulatorHand
+from scenarios.injection import FaultDesk, FaultReport, OnBenchFault
 from scenarios.models import Bench, Slot
 from scenarios.pcscd import PrivatePcscd, ReaderSlot, missing
 from scenarios.program import ForeignProgram
@@ -73,6 +74,9 @@ class LiveBench:
     clock: Clock
     ask_person: AskPerson | None = None
     on_violation: OnViolation = lambda slot, text: None
+    on_fault: OnBenchFault = lambda slot, event: None
+    faults_wait: bool = False
+    """True: faults are armed by :meth:`arm_faults`, not as soon as the bench is up."""
     readers: dict[str, LiveReader] = field(default_factory=dict[str, LiveReader])
     cards: dict[str, LiveCard] = field(default_factory=dict[str, LiveCard])
     programs: dict[str, ForeignProgram] = field(default_factory=dict[str, ForeignProgram])
@@ -80,6 +84,10 @@ class LiveBench:
     _places: dict[str, ReaderSlot] = field(default_factory=dict[str, ReaderSlot])
     _ports: list[PcscCardPort | HeldCardPort] = field(default_factory=list[PcscCardPort | HeldCardPort])
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _desk: FaultDesk = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._desk = FaultDesk(self.bench, self.clock, self.on_fault)
 
     async def __aenter__(self) -> LiveBench:
         try:
@@ -87,10 +95,23 @@ class LiveBench:
         except BaseException:
             await self._stack.aclose()
             raise
+        if not self.faults_wait:
+            self.arm_faults()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._stack.aclose()
+        try:
+            self._desk.disarm()
+        finally:
+            await self._stack.aclose()
+
+    def arm_faults(self) -> None:
+        """The faults of the bench begin to count: frames from now on."""
+        self._desk.arm()
+
+    def fault_reports(self) -> tuple[FaultReport, ...]:
+        """What became of each fault, in the order of the file; final once the bench is down."""
+        return self._desk.reports()
 
     async def _bring_up(self) -> None:
         over_pcsc = [name for name, slot in self.bench.slots.items() if slot.scheme == "vpcd"]
@@ -140,7 +161,7 @@ class LiveBench:
         return LiveReader(name, slot, hand, open_line, slot.link)
 
     def _simulated_reader(self, name: str, slot: Slot, seed: int) -> LiveReader:
-        device = build_slot_reader(slot, name, seed)
+        device = self._desk.reader(name, slot, build_slot_reader(slot, name, seed))
         hosts: list[DeviceHost] = []
 
         async def open_line() -> Link:
@@ -165,7 +186,7 @@ class LiveBench:
         return LiveReader(name, slot, SimulatorHand(apply, reader_actions()), open_line, slot.link, device)
 
     async def _reader_on_pty(self, name: str, slot: Slot, seed: int) -> LiveReader:
-        device = build_slot_reader(slot, name, seed)
+        device = self._desk.reader(name, slot, build_slot_reader(slot, name, seed))
         master = open_pty()
         host = DeviceHost(device, master, self.clock, lambda text: self.on_violation(name, text))
         host.start()
@@ -214,7 +235,7 @@ class LiveBench:
         return await self._card_on_vpcd(name, slot, seed, self.pcscd)
 
     def _card_in_process(self, name: str, slot: Slot, seed: int) -> LiveCard:
-        card = build_slot_card(slot, name, seed)
+        card = self._desk.card(name, build_slot_card(slot, name, seed, self.bench.person_of(name)))
         port = InProcessCardPort(card)
 
         async def apply(action: str) -> None:
@@ -229,7 +250,7 @@ class LiveBench:
         place = self._places[name]
         if not slot.image:
             return await self._foreign_card(name, slot, place, pcscd)
-        card = build_slot_card(slot, name, seed)
+        card = self._desk.card(name, build_slot_card(slot, name, seed, self.bench.person_of(name)))
         served = VpcdCard(card, name=name)
         served.start(place.host, place.port)
         self._stack.callback(served.stop)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from protocols.clock import RealClock
 from protocols.link.base import LinkUrl
@@ -18,8 +18,10 @@ from protocols.link.tcp import listen_tcp
 from protocols.link.vpcd import VpcdCard
 from protocols.wire.base import Privacy
 from scenarios.build import BenchError, build_slot_card, build_slot_reader
+from scenarios.faults import Fault
 from scenarios.hand import HandError, action_label
 from scenarios.models import Bench, Plan, Slot, load_bench, load_plan
+from scenarios.people import PersonFile
 from scenarios.profiles import (
     DeviceClassProfile,
     Profile,
@@ -235,7 +237,12 @@ async def _try(action: str, known: frozenset[str], deed: Callable[[], None]) -> 
 
 def schemas() -> dict[str, str]:
     """File name to text of the JSON schemas of the files people write."""
-    models = {"bench.schema.json": Bench, "plan.schema.json": Plan}
+    models: dict[str, type[BaseModel]] = {
+        "bench.schema.json": Bench,
+        "plan.schema.json": Plan,
+        "person.schema.json": PersonFile,
+        "fault.schema.json": Fault,
+    }
     return {
         name: json.dumps(model.model_json_schema(by_alias=True), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
         for name, model in models.items()

@@ -9,12 +9,17 @@ from protocols.clock import Clock
 from protocols.link.base import CardPort, Link, LinkClosed, LinkTimeout
 from protocols.link.memory import memory_pair
 from scenarios.hand import SimulatorHand
+from scenarios.people import HERE as PEOPLE
+from scenarios.people import find_person
+from scenarios.strict_yaml import FileError
 from simulators.card.base import Card, PowerLost
 from simulators.card.bodies import make_body
+from simulators.card.body import CardBody
 from simulators.card.psam import build_psam
 from simulators.card.social_security import build_card
 from simulators.device.base import Device, Physical
 from simulators.device.card_reader import build_reader, hand_words
+from simulators.fault.card import CardRemoved
 from simulators.host import DeviceHost
 
 __all__ = [
@@ -33,8 +38,18 @@ CARD_ACTIONS = frozenset({"remove", "insert", "tear"})
 def apply_to_reader(action: str, apply: Callable[[Physical], None], seed: int) -> None:
     """Turn the hand's words into a physical event. Raises ValueError for words that the device does not know."""
     word, _, argument = action.partition(" ")
-    body = make_body(argument or "3.0", seed=seed) if word == "insert" else None
-    apply(Physical(word, body))
+    apply(Physical(word, _body(argument or "3.0", seed) if word == "insert" else None))
+
+
+def _body(name: str, seed: int) -> CardBody:
+    """The card of that name; behind the stroke stands a seed, or somebody of scenarios/people/: ``3.0/long-name``."""
+    image, _, holder = name.partition("/")
+    if not holder or holder.isdecimal():
+        return make_body(name, seed=seed)
+    try:
+        return make_body(image, seed=seed, person=find_person(holder, PEOPLE).person)
+    except FileError as error:
+        raise ValueError(str(error)) from error
 
 
 def apply_to_card(action: str, card: Any, port: InProcessCardPort) -> None:
@@ -112,6 +127,8 @@ class InProcessCardPort:
             raise LinkClosed("no card in the slot")
         try:
             answer = self.card.transmit(apdu)
+        except CardRemoved as error:
+            raise LinkClosed("the card was taken away in the middle of a command") from error
         except PowerLost as error:
             self.card.power_off()
             raise LinkTimeout("the card lost its supply in the middle of the command") from error

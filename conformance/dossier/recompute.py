@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from conformance.dossier.verification import Verification
+from conformance.faults import check_faults
 from conformance.model import Check, Outcome, Verdict, discover_checks
 from conformance.result import RunResult, RunStatus
 from conformance.strict_json import to_plain
@@ -159,6 +160,7 @@ def _check_plan(result: RunResult, records: Sequence[Record], found: Verificatio
             if key not in told:
                 found.problem("result.json", str(key), "计划了但没有结论", "planned, but without a verdict")
     _check_facts(lock, records, found)
+    check_faults(lock, result, records, found)
     _check_waivers(result, found)
 
 

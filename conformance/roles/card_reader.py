@@ -14,7 +14,22 @@ from protocols.record import History
 from protocols.wire.base import Label
 from protocols.wire.card_reader import CardReaderDialect, Error, Media, Op, Place, Reply, Request
 
-__all__ = ["HandLike", "HandUnable", "NotHome", "ReaderTester", "clearing_initialise", "mark_step"]
+__all__ = [
+    "NO_CARD_SEEN",
+    "NO_SIGN",
+    "STILL_SEEN",
+    "HandLike",
+    "HandUnable",
+    "NotHome",
+    "ReaderTester",
+    "clearing_initialise",
+    "mark_step",
+]
+
+
+NO_CARD_SEEN, STILL_SEEN = "no card seen", "the card is still there"
+NO_SIGN = (NO_CARD_SEEN, STILL_SEEN)
+"""What is said of a hand that does not answer and left no sign on the device: hand or reader may have failed."""
 
 
 class HandLike(Protocol):
@@ -164,7 +179,7 @@ class ReaderTester:
         status = await self.act(f"insert {card}")
         reply = await self.see(lambda seen: not seen.ok or seen.media not in (None, Media.NONE))
         if expect and status != "done" and reply.ok and reply.media is Media.NONE:
-            raise HandUnable(f"insert {card}", "no card seen")
+            raise HandUnable(f"insert {card}", NO_CARD_SEEN)
         return reply
 
     async def take_card(self) -> Reply:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from conformance.model import NoObservation
+from conformance.roles.card_reader import NO_SIGN
 from conformance.view import CheckView, StepRecords
 from protocols.record import Record
 from protocols.wire.base import Frame, Label, WireError, discover
@@ -159,8 +160,14 @@ class ReaderView(CheckView):
         )
 
     def media_is(self, exchange: Exchange, allowed: Iterable[Media], zh: str, en: str) -> bool:
-        """The position that the reader reports must be one of *allowed*."""
+        """The position that the reader reports must be one of *allowed*.
+
+        Raises :class:`NoObservation` for the last position before a hand that does not answer left no sign: nobody can
+        then say whether hand or reader failed.
+        """
         wanted, seen = set(allowed), exchange.reply.media
+        if seen not in wanted and self._hand_left_no_sign(exchange):
+            raise NoObservation(Label("人手的操作没有留下迹象", "the hand left no sign"), exchange.seqs)
         listed = "/".join(sorted(wanted))
         return self.must(
             exchange.reply.ok and seen in wanted,
@@ -168,6 +175,15 @@ class ReaderView(CheckView):
             f"{en}: the card must be {listed}, got {seen or exchange.reply.error}",
             exchange,
         )
+
+    def _hand_left_no_sign(self, exchange: Exchange) -> bool:
+        """The stimulus ended because a hand left no sign, and *exchange* is the last one before that."""
+        for record in self.records:
+            if record.seq > exchange.seq and record.kind == "frame" and record.direction == "tx":
+                return False
+            if record.kind == "cut":
+                return record.note.get("why") == "hand" and record.note.get("status") in NO_SIGN
+        return False
 
 
 def pair(records: Iterable[Record], dialect: CardReaderDialect) -> list[Exchange]:

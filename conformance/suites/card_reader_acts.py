@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import reduce
 from operator import xor
 
-from conformance.roles.card_reader import HandUnable, ReaderTester
+from conformance.roles.card_reader import NO_CARD_SEEN, STILL_SEEN, HandUnable, ReaderTester
 from protocols.driver.card_reader import NoReply
 from protocols.link.base import LinkClosed, LinkError
 from protocols.wire.card_reader import Error, Media, Op, Place, Reply, Request
@@ -129,7 +129,7 @@ async def put_in(t: ReaderTester, card: str = "3.0") -> Reply:
         if reply.ok and reply.media is Media.GATE:
             reply = await watch(t, lambda seen: seen.media is not Media.GATE, INTAKE_S)
     if status != "done" and is_out(reply):
-        raise HandUnable(f"insert {card}", "no card seen")
+        raise HandUnable(f"insert {card}", NO_CARD_SEEN)
     return reply
 
 
@@ -144,10 +144,16 @@ async def move(t: ReaderTester, place: Place, step: str = "") -> Reply:
 
 
 async def take(t: ReaderTester) -> Reply:
-    """Step ``take``: the citizen takes the card; wait until the reader is empty."""
+    """Step ``take``: the citizen takes the card; wait until the reader is empty.
+
+    Raises :class:`HandUnable` when the card stays at the mouth and the hand does not answer.
+    """
     with t.step("take"):
-        await t.act("remove")
-        return await watch(t, is_out)
+        status = await t.act("remove")
+        reply = await watch(t, is_out)
+    if status != "done" and reply.ok and reply.media is Media.GATE:
+        raise HandUnable("remove", STILL_SEEN)
+    return reply
 
 
 async def eject(t: ReaderTester) -> Reply:

@@ -107,9 +107,7 @@ class CardReader:
         self.port = port
         self.dialect = port.dialect
 
-    async def request(
-        self, request: Request, reply_limit_s: float | None = None, *, repeatable: bool = True
-    ) -> Reply:
+    async def request(self, request: Request, reply_limit_s: float | None = None, *, repeatable: bool = True) -> Reply:
         """One whole exchange. A refusal is a normal reply here: see :meth:`demand` for calls that must succeed."""
         text = self.dialect.encode_request(request)
         return await self.exchange(text, reply_limit_s, repeatable=repeatable)

@@ -68,7 +68,9 @@ class PersonFile(Strict):
     @classmethod
     def _name_fits_the_card(cls, value: str) -> str:
         if len(value) < NAME_LEAST_CHARACTERS:
-            raise ValueError("姓名至少三个字 / at least three characters: a shorter one cannot be told from chance in a trace")
+            raise ValueError(
+                "姓名至少三个字 / at least three characters: a shorter one cannot be told from chance in a trace"
+            )
         try:
             size = len(value.encode("gbk"))
         except UnicodeEncodeError as error:
@@ -84,7 +86,9 @@ class PersonFile(Strict):
             raise ValueError(f"只用保留地区 / test people live in the reserved area only: begin with {RESERVED_AREA}")
         right = check_digit(value[:17])
         if value[17] != right:
-            raise ValueError(f"校验码应为 / the check digit must be {right}, not {value[17]}: write {value[:17]}{right}")
+            raise ValueError(
+                f"校验码应为 / the check digit must be {right}, not {value[17]}: write {value[:17]}{right}"
+            )
         return value
 
     @field_validator("nation")
@@ -113,7 +117,9 @@ class PersonFile(Strict):
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> PersonFile:
         if self.id_number[6:14] != self.birth:
-            raise ValueError(f"birth {self.birth} 与证件号码不符 / id_number says {self.id_number[6:14]}: make them agree")
+            raise ValueError(
+                f"birth {self.birth} 与证件号码不符 / id_number says {self.id_number[6:14]}: make them agree"
+            )
         by_number = "1" if int(self.id_number[16]) % 2 else "2"
         if self.sex not in (by_number, "9"):
             raise ValueError(f"sex {self.sex} 与证件号码不符 / id_number says {by_number}: make them agree")
@@ -146,5 +152,7 @@ def find_person(reference: str, folder: Path) -> PersonFile:
     path = HERE / f"{reference}.yaml"
     if not path.is_file():
         known = ", ".join(each.stem for each in people_files())
-        raise FileError(reference, [(1, f"没有此人 / nobody of that name; known: {known}; others by path, such as ./me.yaml")])
+        raise FileError(
+            reference, [(1, f"没有此人 / nobody of that name; known: {known}; others by path, such as ./me.yaml")]
+        )
     return load_model(path, PersonFile)

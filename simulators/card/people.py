@@ -6,6 +6,7 @@ The check digit follows GB 11643 (ISO 7064 MOD 11-2), as spec/cards.md 5.2 gives
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from protocols.wire.base import Privacy
@@ -14,6 +15,8 @@ __all__ = ["DEFAULT_PERSON", "Person", "check_digit", "make_person", "secrets_of
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK = "10X98765432"
+_NAME_BYTES = 0x1E
+"""What record 09 holds of a name."""
 _SURNAMES = ("测试", "样例", "演示", "虚拟")
 _GIVEN = ("甲", "乙", "丙", "丁", "戊", "己", "庚", "辛", "壬", "癸")
 
@@ -75,13 +78,20 @@ def make_person(seed: int) -> Person:
     )
 
 
-def secrets_of(seed: int) -> tuple[tuple[Privacy, bytes], ...]:
+def secrets_of(seed: int, people: Iterable[Person] = ()) -> tuple[tuple[Privacy, bytes], ...]:
     """Everything of the bench's test people that must not leave it: names, citizen and card numbers, as bytes.
 
-    *seed* is the bench's; its people are the default one and that of :func:`make_person`.
+    *seed* is the bench's; its people are the default one, that of :func:`make_person`, and *people*, whom its file
+    names: their PINs too, and both parts of a name that goes on in record 4E.
     """
     found: list[tuple[Privacy, bytes]] = []
-    for person in dict.fromkeys((DEFAULT_PERSON, make_person(seed))):
+    named = tuple(people)
+    for person in named:
+        name = person.name.encode("gbk")
+        parts = (name[:_NAME_BYTES], name[_NAME_BYTES:]) if len(name) > _NAME_BYTES else ()
+        found += [(Privacy.NAME, part) for part in parts]
+        found.append((Privacy.PIN, person.pin.encode("ascii")))
+    for person in dict.fromkeys((DEFAULT_PERSON, make_person(seed), *named)):
         found += [
             (Privacy.NAME, person.name.encode("gbk")),
             (Privacy.NAME, person.name.encode("utf-8")),

@@ -59,7 +59,7 @@ def _hex_problem(name: str, value: Value) -> str:
         good = isinstance(value, str) and len(bytes.fromhex(value)) > 0
     except ValueError:
         good = False
-    return "" if good else f"option {name} is {value!r}: write hexadecimal bytes in quotes, such as \"FF00\""
+    return "" if good else f'option {name} is {value!r}: write hexadecimal bytes in quotes, such as "FF00"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,12 @@ _ROWS = (
     _kind("says", "flip-checksum", "校验字节错误", "the check byte is wrong"),
     _kind("says", "truncate", "帧被截断", "the frame is cut short", keep=Option(0, 0, 4096)),
     _kind(
-        "says", "split", "帧被拆开", "the frame comes in pieces", chunks=Option(3, 2, 64), gap_s=Option(0.01, 0.0001, 10)
+        "says",
+        "split",
+        "帧被拆开",
+        "the frame comes in pieces",
+        chunks=Option(3, 2, 64),
+        gap_s=Option(0.01, 0.0001, 10),
     ),
     _kind("says", "glue", "两帧粘连", "the frame and a repeat of it come in one write"),
     _kind("says", "noise-before", "帧前有杂波", "noise before the frame", noise=Option("FF00AA")),

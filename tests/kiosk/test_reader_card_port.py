@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from protocols.driver.reader_card_port import ReaderSockets
 from protocols.driver.social_security import PinWrong, SocialSecurityCard
 from protocols.link.base import Link, LinkClosed, LinkTimeout
 from protocols.link.memory import memory_pair
-from protocols.wire.card_reader import Error, Place
+from protocols.wire.card_reader import Error, Place, Reply
 from simulators.card.bodies import make_body
 from simulators.card.body import CardBody
 from simulators.card.psam import build_psam

@@ -16,6 +16,11 @@ def test_published_schemas_are_up_to_date() -> None:
 def test_a_schema_names_the_keys_that_people_write(tmp_path: Path) -> None:
     written = write_schemas(tmp_path)
     bench = json.loads((tmp_path / "bench.schema.json").read_text(encoding="utf-8"))
-    assert {path.name for path in written} == {"bench.schema.json", "plan.schema.json"}
+    assert {path.name for path in written} == {
+        "bench.schema.json",
+        "plan.schema.json",
+        "person.schema.json",
+        "fault.schema.json",
+    }
     assert "class" in bench["$defs"]["Slot"]["properties"]
     assert bench["additionalProperties"] is False
