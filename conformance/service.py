@@ -26,6 +26,7 @@ from conformance.mutation import Gate, cached_matrix, gate, kill_matrix, referen
 from conformance.plan import WITHHELD, PlanError, Resolved, lock_of, resolve, suite_hash, tool_version
 from conformance.preflight import environment
 from conformance.result import KillMatrix, NotRun, Overall, PreflightResult, RunResult, RunStatus
+from conformance.rules import rule_of
 from protocols.clock import wall_datetime
 from protocols.wire.base import Label
 from scenarios.models import Bench, Plan, load_bench, load_plan
@@ -72,6 +73,7 @@ __all__ = [
     "narrow",
     "read_dossier",
     "reference_verdicts",
+    "rule_of",
     "show_record",
     "suite_hash",
     "tool_version",

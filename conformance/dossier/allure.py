@@ -75,7 +75,7 @@ def _entry(result: RunResult, card: CheckCard, target: str, verdict: Verdict) ->
         "testCaseId": hashlib.md5(card.id.encode(), usedforsecurity=False).hexdigest(),
         "fullName": key,
         "name": f"{card.title.zh} · {card.title.en}",
-        "description": card.rule,
+        "description": "\n\n".join(filter(None, dict.fromkeys((card.rule.zh, card.rule.en)))),
         "status": _STATUS[verdict],
         "stage": "finished",
         "steps": [],

@@ -96,7 +96,7 @@ class Explanation:
         if self.cause:
             rows.append(("原因：" if zh else "cause: ") + self.cause[language])
         rows += ["", "条款" if zh else "clauses", *_clause_rows(self.check, self.clauses, language)]
-        rows += ["", "规则" if zh else "rule", *(f"  {each}" for each in self.check.rule.splitlines())]
+        rows += ["", "规则" if zh else "rule", f"  {self.check.rule[language] or '-'}"]
         rows += ["", "观察" if zh else "findings", *_finding_rows(self.findings, language)]
         shown = len(self.shown)
         rows += ["", f"记录（{shown}/{self.total}）" if zh else f"records ({shown} of {self.total})"]

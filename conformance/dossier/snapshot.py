@@ -5,7 +5,6 @@ A reader with another version of the suite, or with none, still sees the texts t
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,8 @@ from typing import Any
 
 from conformance.matrix import CheckLike, ClauseLike, as_label, installed_clauses
 from conformance.model import discover_checks
+from conformance.result import NO_TEXT
+from conformance.rules import rule_of
 from conformance.strict_json import from_plain, to_plain
 from protocols.wire.base import Label
 
@@ -21,13 +22,13 @@ __all__ = ["Catalogue", "CheckCard", "ClauseCard", "take_catalogue"]
 
 @dataclass(frozen=True, slots=True)
 class CheckCard:
-    """What a check said of itself. ``rule`` is its docstring: what would break it."""
+    """What a check said of itself. ``rule`` says what would break it."""
 
     id: str
     title: Label
     clauses: tuple[str, ...]
     device_class: str
-    rule: str
+    rule: Label
     kills: tuple[str, ...]
     needs: tuple[str, ...]
     hand: tuple[str, ...]
@@ -64,7 +65,7 @@ class Catalogue:
 
     def check(self, check_id: str) -> CheckCard:
         """That check; one that only has its id when the suite did not know it."""
-        blank = CheckCard(check_id, Label(check_id, check_id), (), "", "", (), (), (), "", False, "")
+        blank = CheckCard(check_id, Label(check_id, check_id), (), "", NO_TEXT, (), (), (), "", False, "")
         return self.check_of.get(check_id, blank)
 
     def to_json(self) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def _check_card(check: Any) -> CheckCard:
         title=check.title,
         clauses=tuple(check.clauses),
         device_class=check.device_class,
-        rule=inspect.cleandoc(type(check).__doc__ or ""),
+        rule=rule_of(check),
         kills=tuple(check.kills),
         needs=tuple(check.needs),
         hand=tuple(check.hand),

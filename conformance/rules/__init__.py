@@ -1,11 +1,10 @@
 """The rule of each check in both languages: what would break it.
 
-English is the docstring of the check after its clause ids; Chinese is its line in ``zh.yaml``, by check id.
+English is the docstring of the check after its clause ids, on one line and without marks for code; Chinese is its line in ``zh.yaml``, by check id.
 """
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Collection
 from functools import cache
@@ -20,7 +19,8 @@ from scenarios.strict_yaml import FileError, parse_model
 
 __all__ = ["chinese_rules", "read_rules", "rule_of"]
 
-_CLAUSE_IDS = re.compile(r"(?:[A-Z]{2}(?:-[A-Z0-9]+)+-\d{2}(?:,\s*|:\s*))+")
+_CLAUSE_ID = r"[A-Z]{2}(?:-[A-Z0-9]+)+-\d{2}"
+_CLAUSE_IDS = re.compile(rf"^{_CLAUSE_ID}(?:, {_CLAUSE_ID})*: ")
 
 
 class _File(RootModel[dict[str, Annotated[str, Field(min_length=1)]]]):
@@ -38,8 +38,7 @@ def rule_of(check: Any) -> Label:
 
 @cache
 def _rule(kind: type[Any], check_id: str) -> Label:
-    words = " ".join(inspect.cleandoc(kind.__doc__ or "").split())
-    english = _CLAUSE_IDS.sub("", words, count=1) if _CLAUSE_IDS.match(words) else words
+    english = _CLAUSE_IDS.sub("", " ".join((kind.__doc__ or "").replace("``", "").split()))
     return Label(chinese_rules().get(check_id, english), english)
 
 

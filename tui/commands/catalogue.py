@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -141,12 +140,14 @@ def _register_checks(app: typer.Typer) -> None:
 
 
 def _check_json(check: Check) -> dict[str, Any]:
+    from conformance.service import rule_of
+
     return {
         "id": check.id,
         "title": check.title,
         "clauses": check.clauses,
         "class": check.device_class,
-        "rule": inspect.cleandoc(type(check).__doc__ or ""),
+        "rule": rule_of(check),
         "kills": check.kills,
         "needs": check.needs,
         "variants": check.variants,

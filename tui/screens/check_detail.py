@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -24,7 +23,7 @@ HEAD = "bold cyan"
 
 def check_detail(check: Check, state: RunState, language: Language) -> Text:
     """Everything about *check* that is known now."""
-    from conformance.service import catalogue
+    from conformance.service import catalogue, rule_of
 
     out = Text()
     out.append(steady(check.title[language]) + "\n", style="bold")
@@ -38,7 +37,7 @@ def check_detail(check: Check, state: RunState, language: Language) -> Text:
         out.append(f"{clause_id}  ", style="bold")
         out.append(steady((clause.text[language] if clause else "") + limit) + "\n")
     out.append(f"\n{text(language, 'conf.rule')}\n", style=HEAD)
-    out.append(steady(inspect.cleandoc(type(check).__doc__ or "")) + "\n")
+    out.append(steady(rule_of(check)[language]) + "\n")
     if check.kills:
         out.append(f"\n{text(language, 'conf.kills')}\n", style=HEAD)
         out.append("\n".join(check.kills) + "\n")
