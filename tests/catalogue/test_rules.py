@@ -16,7 +16,7 @@ from scenarios.strict_yaml import FileError
 
 CHECKS = discover_checks()
 CHINESE = re.compile("[\u4e00-\u9fff]")
-CODE = re.compile(r"[0-9A-F]{2}(?:[0-9A-F]{2})+|\b\d+xx\b")
+CODE = re.compile(r"(?<![0-9A-Za-z])[0-9A-F]{2}[0-9A-Fx]{2,}(?![0-9A-Za-z])")
 """Status words and bytes: what a rule names in one language it names in the other."""
 
 
