@@ -36,7 +36,7 @@ from protocols.link.base import LinkError
 from protocols.record import History
 from protocols.wire.base import Label
 from protocols.wire.privacy import Masker
-from scenarios.models import Bench, everybody
+from scenarios.models import Bench, Waiver, everybody
 from scenarios.runtime import AskPerson, LiveBench
 from simulators.card.people import secrets_of
 
@@ -45,7 +45,7 @@ __all__ = ["Progress", "RunOptions", "run"]
 PCSC_TIER = ("pyscard", "pcscd")
 """Names of the preflight results that speak of the PC/SC stack."""
 
-REAL_DEVICE_BUDGET: Mapping[str, int] = {"pin_tries": 20, "card_writes": 200, "captured_cards": 10}
+REAL_DEVICE_BUDGET: Mapping[str, int] = {"pin_tries": 20, "key_tries": 10, "card_writes": 200, "captured_cards": 10}
 """What a real device or card may lose in one run unless the plan says otherwise; simulated ones are free."""
 
 
@@ -82,6 +82,15 @@ def run(resolved: Resolved, options: RunOptions) -> RunResult:
     else:
         job = asyncio.run(_Run(resolved, options, virtual=False).main())
     return replace(job, started=started, ended=wall_datetime().isoformat(timespec="seconds"))
+
+
+def _stale(waiver: Waiver, *, expired: bool) -> Label:
+    """Why a waiver fails the run, and what to do."""
+    why = ("已过期", "has expired") if expired else ("没有可豁免的不通过", "has no fail to waive")
+    return Label(
+        f"豁免 {waiver.check}（{waiver.owner}，至 {waiver.expires}）{why[0]}：从计划中删去或更新，否则运行判为不通过",
+        f"the waiver of {waiver.check} ({waiver.owner}, until {waiver.expires}) {why[1]}: remove or renew it, it fails the run",
+    )
 
 
 class _Run:
@@ -321,6 +330,8 @@ class _Run:
                 for each in self.outcomes
             )
             stale = waiver.expires < today or not hit
+            if stale:
+                self._say("note", text=_stale(waiver, expired=waiver.expires < today))
             reason = f"{waiver.reason.zh} / {waiver.reason.en}"
             uses.append(
                 WaiverUse(waiver.check, waiver.owner, waiver.expires.isoformat(), reason, hit, stale, waiver.target)

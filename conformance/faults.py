@@ -48,12 +48,12 @@ def check_faults(lock: Mapping[str, Any], result: RunResult, records: Sequence[R
     """Complain where result and history disagree about a planned fault: whether it fired, and whether it is undone."""
     told = {each.name: each.ok for each in result.preflight if each.name.startswith(FAULT_PREFIX)}
     seen = Counter((str(each.note.get("id")), str(each.note.get("phase"))) for each in records if each.kind == "fault")
-    ran = any(each.kind == "check" for each in records)
-    for key in {*_planned(lock), *(name.removeprefix(FAULT_PREFIX) for name in told)}:
+    tested = {each.slot for each in records if each.kind == "check"}  # a slot without PC/SC is left out, faults and all
+    planned = {key for key, slot in _planned(lock) if slot in tested}
+    for key in sorted(planned | {name.removeprefix(FAULT_PREFIX) for name in told}):
         proven = seen[key, "fired"] > 0 and seen[key, "armed"] == seen[key, "undone"] == 1
         stated = told.get(FAULT_PREFIX + key)
-        complete = result.status is RunStatus.COMPLETE
-        if stated is None and complete and ran:
+        if stated is None and result.status is RunStatus.COMPLETE:
             zh, en = "计划注入的故障没有结果", "a planned fault without a result"
             found.problem("result.json", f"preflight {FAULT_PREFIX}{key}", zh, en)
         elif stated is not None and stated is not proven:
@@ -61,11 +61,12 @@ def check_faults(lock: Mapping[str, Any], result: RunResult, records: Sequence[R
             found.problem("result.json", f"preflight {FAULT_PREFIX}{key}", zh, en)
 
 
-def _planned(lock: Mapping[str, Any]) -> list[str]:
+def _planned(lock: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Key and slot of every fault that the lock names."""
     bench = lock.get("bench")
-    listed = [*(bench.get("faults") or () if isinstance(bench, Mapping) else ()), *(lock.get("faults") or ())]
     try:
+        listed = [*(bench.get("faults") or () if isinstance(bench, Mapping) else ()), *(lock.get("faults") or ())]
         faults = [Fault.model_validate(each) for each in listed]
-    except ValueError:
+    except (TypeError, ValueError):
         return []  # a forged lock; its hash and the bench in it are judged elsewhere
-    return [each.key for mine in injected_faults(faults).values() for each in mine]
+    return [(each.key, slot) for slot, mine in injected_faults(faults).items() for each in mine]

@@ -122,7 +122,7 @@ def resolve(plan: Plan, checks: Sequence[Check] | None = None) -> Resolved:
     problems += [
         f"plan {plan.plan}: waiver for unknown check {w.check!r}" for w in plan.waivers if w.check not in known
     ]
-    problems += [f"plan {plan.plan}: {each}" for each in bench.fault_problems(plan.faults)]
+    problems += [f"plan {plan.plan}: {each}" for each in (*bench.fault_problems(plan.faults), *bench.people_problems())]
     if problems:
         raise PlanError(problems)
     return Resolved(plan, bench, tuple(selected), tuple(not_run), pics, parameters, plan.pixit)
@@ -256,6 +256,7 @@ def lock_of(resolved: Resolved) -> dict[str, Any]:
         "bench": _without_people(resolved.bench.model_dump(mode="json", by_alias=True)),
         "profile": resolved.plan.profile,
         "select": list(resolved.plan.select),
+        "exclude": list(resolved.plan.exclude),
         "checks": [each.key for each in resolved.selected],
         "not_run": [{"check": n.key, "verdict": n.verdict, "reason": n.reason.en} for n in resolved.not_run],
         "pics": {name: dict(items) for name, items in resolved.pics.items()},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -29,9 +30,11 @@ from conformance.result import KillMatrix, NotRun, Overall, PreflightResult, Run
 from conformance.rules import rule_of
 from protocols.clock import wall_datetime
 from protocols.wire.base import Label
+from scenarios.build import BenchError, build_slot_card, build_slot_reader
 from scenarios.models import Bench, Plan, load_bench, load_plan
 from scenarios.pcscd import missing
 from scenarios.runtime import AskPerson
+from scenarios.strict_yaml import load_model
 
 __all__ = [
     "BLAME_LABELS",
@@ -131,7 +134,46 @@ def load(plan_file: Path, changes: Mapping[str, Any] | None = None) -> Resolved:
     update = dict(changes or {})
     if "seed" in update and isinstance(plan.bench, Bench):  # the seed of a run is also that of its devices
         update["bench"] = plan.bench.model_copy(update={"seed": update["seed"]})
-    return resolve(plan.model_copy(update=update))
+    try:
+        resolved = resolve(plan.model_copy(update=update))
+    except PlanError as error:
+        raise PlanError([f"{plan_file}:{_line_of(each, plan_file)}: {each}" for each in error.problems]) from error
+    _buildable(resolved.bench, _bench_file(plan_file))
+    return resolved
+
+
+def _bench_file(plan_file: Path) -> Path:
+    """The file that holds the bench of *plan_file*: itself when it is inside."""
+    named = None if plan_file.name.endswith("lock.json") else load_model(plan_file, Plan).bench
+    return plan_file.parent / named if isinstance(named, str) else plan_file
+
+
+def _buildable(bench: Bench, path: Path) -> None:
+    """What is simulated can be built: found out before a dossier is begun. Raises PlanError with the place in *path*."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    problems: list[str] = []
+    for name, slot in bench.slots.items():
+        if not slot.simulated:
+            continue
+        try:
+            (build_slot_reader if slot.device_class == "card_reader" else build_slot_card)(slot, name, bench.seed)
+        except BenchError as error:
+            line = next((n for n, text in enumerate(lines, 1) if re.match(rf'\s*"?{re.escape(name)}"?\s*:', text)), 1)
+            problems.append(f"{path}:{line}: {error}")
+    if problems:
+        raise PlanError(problems)
+
+
+def _line_of(problem: str, path: Path) -> int:
+    """The line of *path* that *problem* speaks of: where the most particular of its words stands."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    words = re.findall(r"[\w*?-]+(?:\.[\w*?-]+)*", problem.partition(": ")[2])
+    for word in sorted(words, key=lambda each: -each.count(".")):
+        if "." not in word and "-" not in word:
+            continue
+        if found := next((n for n, line in enumerate(lines, 1) if re.search(rf"{re.escape(word)}(?![\w-])", line)), 0):
+            return found
+    return 1
 
 
 def narrow(resolved: Resolved, targets: Collection[str]) -> Resolved:
@@ -152,8 +194,11 @@ def narrow(resolved: Resolved, targets: Collection[str]) -> Resolved:
 
 def _plan_of_lock(path: Path) -> Plan:
     """The plan that a lock was made from: everything is inside."""
-    lock = json.loads(path.read_text(encoding="utf-8"))
-    claimed = lock.pop("sha256", "")
+    try:
+        lock = json.loads(path.read_text(encoding="utf-8"))
+        claimed = lock.pop("sha256", "")
+    except (ValueError, AttributeError, TypeError) as error:
+        raise PlanError([f"{path}:{getattr(error, 'lineno', 1)}: not a plan lock: {error}; make it anew"]) from error
     from protocols.record import canonical
 
     if hashlib.sha256(canonical(lock).encode()).hexdigest() != claimed:
@@ -168,8 +213,9 @@ def _plan_of_lock(path: Path) -> Plan:
             "bench": lock["bench"],
             "profile": lock["profile"],
             "select": lock["select"],
+            "exclude": lock.get("exclude", ()),
             "pics": lock["pics"],
-            "pixit": pixit,
+            "pixit": {name: items for name, items in pixit.items() if items or name in lock["pixit"]},
             "waivers": lock["waivers"],
             "faults": lock.get("faults", ()),
             "damage_budget": lock["damage_budget"],

@@ -12,7 +12,7 @@ from simulators.card.people import Person
 from simulators.card.psam import build_psam
 from simulators.card.readings import Readings
 from simulators.card.social_security import build_card
-from simulators.device.card_reader import ReaderOptions, ReaderReadings, ReaderTiming, build_reader
+from simulators.device.card_reader import DIALECTS, ReaderOptions, ReaderReadings, ReaderTiming, build_reader
 from simulators.fault.base import mutants
 
 __all__ = ["BenchError", "build_slot_card", "build_slot_reader", "maker_of"]
@@ -40,6 +40,10 @@ def maker_of(slot: Slot, name: str) -> Callable[..., Any]:
 def build_slot_reader(slot: Slot, name: str, seed: int) -> Any:
     """The simulated reader of *slot*. Raises :class:`BenchError` for a reading or option that does not exist."""
     options = _fields(ReaderOptions, slot.options, f"slot {name!r}: options")
+    if slot.dialect not in DIALECTS:
+        raise BenchError(
+            f"slot {name!r}: dialect {slot.dialect!r} is unknown; use one of {', '.join(sorted(DIALECTS))}"
+        )
     return maker_of(slot, name)(
         dialect=slot.dialect,
         options=options,

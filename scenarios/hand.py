@@ -21,6 +21,8 @@ __all__ = ["PROGRAM_ACTIONS", "Hand", "HandError", "PersonHand", "ProgramHand", 
 PROGRAM_ACTIONS = frozenset({"insert", "remove", "poweroff", "poweron", "jam", "short-circuit"})
 """What a program is taken to understand unless its bench file lists more."""
 
+READ_BYTES = 65_536
+
 _ACTIONS: dict[str, Label] = {
     "insert": Label("请将 {0} 插入读卡器", "insert {0} into the reader"),
     "remove": Label("请取走卡口的卡", "take the card from the mouth"),
@@ -115,6 +117,8 @@ class ProgramHand:
         self._process, self.patience_s = process, patience_s
         self.actions = frozenset(actions)
         self._mute = False
+        self._answered: asyncio.Future[str] | None = None
+        self._listener = asyncio.create_task(self._listen())
 
     @staticmethod
     async def start(
@@ -138,29 +142,45 @@ class ProgramHand:
             return "unsupported"
         if self._process.stdin is None or self._process.returncode is not None:
             return "timeout"
+        self._answered = asyncio.get_running_loop().create_future()
         try:
             self._process.stdin.write(action.encode() + b"\n")
-            await self._process.stdin.drain()
-        except (BrokenPipeError, ConnectionResetError):
+            async with asyncio.timeout(self.patience_s):  # a program that does not read must not stop the run
+                await self._process.stdin.drain()
+        except (BrokenPipeError, ConnectionResetError, TimeoutError):
             return "timeout"
-        return await self._answer()
+        return await self._answer(self._answered)
 
-    async def _answer(self) -> str:
-        if self._mute or self._process.stdout is None:
+    async def _listen(self) -> None:
+        """Read all that the program says, for ever: one that prints a lot must not block on a full pipe."""
+        pipe, rest = self._process.stdout, b""
+        while pipe is not None and (chunk := await pipe.read(READ_BYTES)):
+            *lines, rest = (rest + chunk).split(b"\n")
+            rest = rest[-READ_BYTES:]
+            if lines and self._answered is not None and not self._answered.done():
+                self._answered.set_result(lines[0].decode(errors="replace").strip().lower())
+
+    async def _answer(self, answered: asyncio.Future[str]) -> str:
+        if self._mute:
             await asyncio.sleep(self.SETTLE_S)
             return "unanswered"
         try:
             async with asyncio.timeout(self.ANSWER_WAIT_S):
-                line = (await self._process.stdout.readline()).decode(errors="replace").strip().lower()
+                line = await answered
         except TimeoutError:
             self._mute = True  # it need not answer: from now on only the device is watched
-            return "unanswered"
-        except ValueError:
             return "unanswered"
         return {"ok": "done", "done": "done", "unsupported": "unsupported"}.get(line, "unanswered")
 
     async def aclose(self) -> None:
         """End the program and everything that it started."""
+        try:
+            await self._end()
+            await asyncio.wait({self._listener}, timeout=1.0)  # to the end of its output, unless a child holds the pipe
+        finally:
+            self._listener.cancel()
+
+    async def _end(self) -> None:
         if self._process.returncode is not None:
             return
         for number in (signal.SIGTERM, signal.SIGKILL):

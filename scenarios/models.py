@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from protocols.link.base import LinkError, LinkUrl
+from protocols.link.base import LinkError, LinkUrl, schemes
 from scenarios.faults import Fault
 from scenarios.hand import PROGRAM_ACTIONS
 from scenarios.people import PersonFile, find_person, shipped_people
@@ -119,9 +119,11 @@ class Slot(Strict):
     @classmethod
     def _link_is_known(cls, value: str) -> str:
         try:
-            LinkUrl.parse(value)
+            scheme = LinkUrl.parse(value).scheme
         except LinkError as error:
             raise ValueError(str(error)) from error
+        if scheme not in (known := sorted({"sim", *schemes()})):
+            raise ValueError(f"link {value!r}: unknown scheme {scheme!r}; use one of {', '.join(known)}")
         return value
 
     @model_validator(mode="after")
@@ -219,6 +221,16 @@ class Bench(Strict):
         if isinstance(given, str):
             given = find_person(given, self.folder)
         return given.person if given is not None else None
+
+    def people_problems(self) -> list[str]:
+        """Why the holders that the slots name cannot be had."""
+        found: list[str] = []
+        for name in self.slots:
+            try:
+                self.person_of(name)
+            except FileError as error:
+                found.append(f"slot {name!r}: person: {error}")
+        return found
 
     def targets(self) -> tuple[str, ...]:
         """Names of the slots under test, in the order of the file."""

@@ -36,7 +36,7 @@ PROGRAM_END_WAIT_S = 4.0
 """A kiosk that is ended first brings the card that it holds to the mouth."""
 
 BRISK_MOTION_S = 0.04
-OPEN_TRIES = 100
+OPEN_LIMIT_S = 10.0
 OPEN_PAUSE_S = 0.1
 """A foreign device that its hand program starts needs time to offer its port: ten seconds in all."""
 
@@ -328,14 +328,14 @@ async def _nobody(action: str) -> None:
 
 
 async def _open_patiently(link: str, clock: Clock) -> Link:
-    for attempt in range(OPEN_TRIES):
+    latest = clock.now() + OPEN_LIMIT_S
+    while True:
         try:
             return await open_link(link, clock)
         except LinkError:
-            if attempt == OPEN_TRIES - 1:
+            if clock.now() >= latest:
                 raise
             await clock.sleep_until(clock.now() + OPEN_PAUSE_S)
-    raise LinkError(f"{link} could not be opened")
 
 
 def _reader_name(slot: Slot) -> str:

@@ -83,6 +83,10 @@ def caveats(result: RunResult) -> tuple[Label, ...]:
     found: list[Label] = []
     if result.status is not RunStatus.COMPLETE:
         found.append(Label(f"运行状态：{result.status.value}", f"run status: {result.status.value}"))
+    found += [
+        Label(f"{each.text.zh}；{each.remedy.zh}。", f"{each.text.en}; {each.remedy.en}.")
+        for each in result.unproven_faults
+    ]
     if result.bench_class != "real_device":
         found.append(
             Label(

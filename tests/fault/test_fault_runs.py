@@ -37,7 +37,11 @@ CARD_PICS = {
 
 
 def plan_of(
-    slots: dict[str, object], pics: dict[str, object], select: list[str], faults: list[dict[str, object]]
+    slots: dict[str, object],
+    pics: dict[str, object],
+    select: list[str],
+    faults: list[dict[str, object]],
+    clock: str = "virtual",
 ) -> Plan:
     return Plan.model_validate(
         {
@@ -46,7 +50,7 @@ def plan_of(
             "bench": {
                 "bench": "faults",
                 "under_test": ["device.card_reader", "device.card"],
-                "clock": "virtual",
+                "clock": clock,
                 "slots": slots,
             },
             "select": select,
@@ -250,3 +254,29 @@ def test_a_lock_never_says_who_an_inline_person_is(tmp_path: Path) -> None:
     assert person.name not in json.dumps(lock, ensure_ascii=False)
     with pytest.raises(PlanError, match="no lock says who the holder is"):
         load(tmp_path / "plan.lock.json")
+
+
+def test_a_holder_whose_file_is_gone_is_found_before_the_run() -> None:
+    slots: dict[str, object] = {"card": {"class": "card", "image": "3.0", "link": "sim://", "person": "./gone.yaml"}}
+    with pytest.raises(PlanError, match=r"slot 'card': person: gone.yaml:1: .*no such file"):
+        resolve(plan_of(slots, {"card": CARD_PICS}, ["card.pin.*"], []))
+
+
+def test_a_slot_left_out_takes_its_faults_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slots: dict[str, object] = {
+        "reader": {"class": "card_reader", "dialect": "crt591", "link": "sim://"},
+        "card": {"class": "card", "image": "3.0", "link": "vpcd://"},
+    }
+    faults: list[dict[str, object]] = [{"id": "card-mute", "slot": "card"}, {"id": "split", "slot": "reader"}]
+    plan = plan_of(
+        slots,
+        {"reader": READER_PICS, "card": CARD_PICS},
+        ["reader.line.ack-in-time", "card.pin.*"],
+        faults,
+        clock="real",
+    )
+    monkeypatch.setattr("conformance.preflight.missing", lambda: ["pcscd"])
+    result, records = ran(resolve(plan.model_copy(update={"missing_pcsc": "not_tested"})), tmp_path)
+    assert {each["id"] for each in records} == {"reader.split"}
+    assert result.overall is Overall.PASS_PARTIAL
+    assert complaints(result, tmp_path) == []
