@@ -254,6 +254,9 @@ def lock_of(resolved: Resolved) -> dict[str, Any]:
     lock: dict[str, Any] = {
         "plan": resolved.plan.plan,
         "bench": _without_people(resolved.bench.model_dump(mode="json", by_alias=True)),
+        "slot_order": list(resolved.bench.slots),  # JSON objects are written sorted; seeds and runs follow this order
+        "title": resolved.plan.title.model_dump() if resolved.plan.title else None,
+        "missing_pcsc": resolved.plan.missing_pcsc,
         "profile": resolved.plan.profile,
         "select": list(resolved.plan.select),
         "exclude": list(resolved.plan.exclude),

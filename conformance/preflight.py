@@ -89,6 +89,12 @@ async def look_at_reader(tester: ReaderTester) -> PreflightResult:
         await tester.port.drain(0.02)
         reply = await tester.ask(clearing_initialise(tester.dialect))
     except NoReply as error:
+        if error.stage == "reply":  # its ACK came: cable, speed and dialect are right, the answer itself is not
+            remedy = Label(
+                f"设备应答了 ACK，但 {error.waited_s:g} 秒内没有完好的结果：见跟踪记录，应为设备的缺陷",
+                f"the device acknowledged, but no whole answer came in {error.waited_s:g} s: see the trace, a defect of the device",
+            )
+            return PreflightResult(name, False, text, remedy)
         remedy = Label(
             f"无应答（{error.stage}，{error.waited_s:g} 秒）：检查电源、接线、波特率和协议 dialect",
             f"no {error.stage} in {error.waited_s:g} s: check power, cable, baud rate and dialect",

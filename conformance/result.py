@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from conformance.demands import UnmetDemand, unmet_demands
 from conformance.model import Blame, Outcome, Verdict
 from conformance.strict_json import StrictJsonError, from_plain, to_plain
 from protocols.wire.base import Label
+from scenarios.strict_yaml import FileError
 
 __all__ = [
     "FAULT_PREFIX",
@@ -241,15 +243,36 @@ class RunResult:
         return tuple(each for each in self.preflight if each.name.startswith(FAULT_PREFIX) and not each.ok)
 
     @property
+    def unmet(self) -> tuple[UnmetDemand, ...]:
+        """Mandatory items of the profile that are declared absent. A profile that is not installed here demands nothing."""
+        slots = [(each.slot, each.device_class) for each in self.bench.slots if each.under_test]
+        try:
+            return unmet_demands(self.profile, slots, self.pics)
+        except (KeyError, FileError):
+            return ()
+
+    @property
+    def without_pass(self) -> tuple[str, ...]:
+        """Slots under test of which nothing passed though the plan asked for it: a group with no pass is never a pass.
+
+        A slot that the plan did not select, or whose tier was left out with its reason, is only *not tested*.
+        """
+        passed = {each.target for each in self.outcomes if each.verdict is Verdict.PASS}
+        asked = {each.target for each in self.outcomes}
+        left_out = {each.target for each in self.not_run if each.verdict is Verdict.NOT_TESTED}
+        asked |= {each.target for each in self.not_run if each.verdict is Verdict.NOT_APPLICABLE} - left_out
+        return tuple(sorted(asked - passed)) if passed else tuple(sorted(asked | left_out))
+
+    @property
     def overall(self) -> Overall:
         """One word, pessimistic: without a single pass it is never a pass."""
         counts = self.counts()
-        if counts[Verdict.FAIL] > self.waived or any(each.stale for each in self.waivers):
+        if counts[Verdict.FAIL] > self.waived or any(each.stale for each in self.waivers) or self.unmet:
             return Overall.FAIL
         if self.status is not RunStatus.COMPLETE:
             return Overall.INCOMPLETE
         undecided = counts[Verdict.ERROR] + counts[Verdict.INCONCLUSIVE] + counts[Verdict.NEEDS_REVIEW]
-        if undecided or not counts[Verdict.PASS] or self.unproven_faults:
+        if undecided or not counts[Verdict.PASS] or self.without_pass or self.unproven_faults:
             return Overall.UNDECIDED
         if counts[Verdict.NOT_TESTED]:
             return Overall.PASS_PARTIAL

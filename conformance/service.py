@@ -17,6 +17,7 @@ from conformance.catalogue import Clause, catalogue
 from conformance.dossier.explain import Explanation, explain
 from conformance.dossier.read import Dossier, read_dossier
 from conformance.dossier.seal import DossierError
+from conformance.dossier.statement import caveats, statement
 from conformance.dossier.trace import TraceLine, dialect_of, show_record
 from conformance.dossier.verify import Verification, verify_dossier
 from conformance.dossier.write import begin_dossier, write_dossier
@@ -62,6 +63,7 @@ __all__ = [
     "cache_folder",
     "cached_matrix",
     "catalogue",
+    "caveats",
     "certify",
     "clause_matrix",
     "default_plan",
@@ -78,6 +80,7 @@ __all__ = [
     "reference_verdicts",
     "rule_of",
     "show_record",
+    "statement",
     "suite_hash",
     "tool_version",
     "verify_dossier",
@@ -206,11 +209,14 @@ def _plan_of_lock(path: Path) -> Plan:
     for name, slot in lock["bench"]["slots"].items():
         if slot.get("person") == WITHHELD:
             raise PlanError([f"{path}: slot {name!r}: no lock says who the holder is: run the plan, or name a file"])
+    order = lock.get("slot_order") or list(lock["bench"]["slots"])
     pixit = {name: {**lock["pixit"].get(name, {}), **items} for name, items in lock["parameters"].items()}
     return Plan.model_validate(
         {
             "plan": lock["plan"],
-            "bench": lock["bench"],
+            "title": lock.get("title"),
+            "bench": {**lock["bench"], "slots": {name: lock["bench"]["slots"][name] for name in order}},
+            "missing_pcsc": lock.get("missing_pcsc", "error"),
             "profile": lock["profile"],
             "select": lock["select"],
             "exclude": lock.get("exclude", ()),

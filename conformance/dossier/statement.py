@@ -54,6 +54,12 @@ def statement(result: RunResult) -> Label:
 def _meaning(result: RunResult) -> Label:
     if any(each.stale for each in result.waivers):
         return Label("有豁免已过期或没有用到，按规则本次运行不通过。", "A waiver is stale, which fails the run.")
+    if result.unmet:
+        clauses = sorted({each.clause for each in result.unmet})
+        return Label(
+            f"按声明，样品缺少终端档案要求的配置，不符合条款 {'、'.join(clauses)}。",
+            f"By their declaration the items lack what the terminal profile demands: {', '.join(clauses)} not met.",
+        )
     return {
         Overall.PASS: Label(
             "在所列条件下，样品符合计划中检查的全部条款。",
@@ -86,6 +92,14 @@ def caveats(result: RunResult) -> tuple[Label, ...]:
     found += [
         Label(f"{each.text.zh}；{each.remedy.zh}。", f"{each.text.en}; {each.remedy.en}.")
         for each in result.unproven_faults
+    ]
+    found += [Label(f"{each.text.zh}。", f"{each.text.en}.") for each in result.unmet]
+    found += [
+        Label(
+            f"{each}：没有任何一项检查通过，对它不作结论。",
+            f"{each}: not a single check passed; nothing is concluded of it.",
+        )
+        for each in result.without_pass
     ]
     if result.bench_class != "real_device":
         found.append(

@@ -52,6 +52,9 @@ SELECT_EF05 = (bytes.fromhex("00A4020002EF05"), bytes.fromhex("00A4000002EF05"))
 EF05_RECORDS = ((0x01, 0x10), (0x03, 0x04), (0x07, 0x09))
 """Tag and value length of the records of EF05 that are read (spec/cards.md 1.4)."""
 
+READ_ALL = bytes.fromhex("00B20105FF")
+"""READ RECORD of all records of the current file, in one answer longer than any record (spec/cards.md 1.3)."""
+
 MAX_CHAINED = 8
 
 
@@ -187,7 +190,7 @@ async def transmit(t: ReaderTester, apdu: bytes, op: Op = Op.CHIP_APDU, socket: 
 
 
 async def read_ef05(t: ReaderTester, op: Op = Op.CHIP_APDU) -> None:
-    """Step ``ef05``: select the social security application and read records of EF05 (spec/cards.md 1.2 to 1.4)."""
+    """Step ``ef05``: select the social security application, read records of EF05, then all (spec/cards.md 1.2 to 1.4)."""
     with t.step("ef05"):
         await transmit(t, SELECT_SSSE, op)
         for select in SELECT_EF05:
@@ -196,6 +199,7 @@ async def read_ef05(t: ReaderTester, op: Op = Op.CHIP_APDU) -> None:
                 break
         for tag, length in EF05_RECORDS:
             await transmit(t, bytes((0x00, 0xB2, tag, 0x00, length + 2)), op)
+        await transmit(t, READ_ALL, op)
 
 
 async def await_power(t: ReaderTester) -> Reply:

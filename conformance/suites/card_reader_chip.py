@@ -11,6 +11,7 @@ from conformance.suites.card_reader_acts import (
     eject,
     move,
     put_in,
+    read_ef05,
     transmit,
 )
 from conformance.suites.card_reader_words import (
@@ -18,6 +19,7 @@ from conformance.suites.card_reader_words import (
     ReaderCheck,
     atr_flaws,
     card_seen,
+    first_talk,
     position,
 )
 from protocols.wire.base import Label
@@ -26,6 +28,7 @@ from protocols.wire.card_reader import Error, Media, Op, Place, Request
 CHIP = ("reader.contact",)
 BOTH = ("insert", "remove")
 SELECT_MF = bytes.fromhex("00A40000023F00")
+READ_VERSION = bytes.fromhex("00B2030006")
 NO_SUCH_FILE = bytes.fromhex("00A4000002EFEE")
 GET_RESPONSE = bytes.fromhex("00C0000010")
 NO_CHIP = (
@@ -139,7 +142,7 @@ class AtrFresh(ReaderCheck):
 
 
 class WarmReset(ReaderCheck):
-    """DG-WXC-19, DG-CXC-08: a warm reset that fails, or leaves the chip dead, would break it."""
+    """DG-WXC-19, DG-CXC-08: a warm reset that fails, resets nothing, or leaves the chip dead, would break it."""
 
     id = "reader.chip.warm-reset"
     title = Label("热复位给出 ATR，芯片可用", "a warm reset gives an ATR and a live chip")
@@ -152,8 +155,11 @@ class WarmReset(ReaderCheck):
     async def drive(self, t: ReaderTester) -> None:
         await put_in(t)
         await activate(t)
+        await read_ef05(t)
         with t.step("warm"):
             await t.ask(Request(Op.CHIP_WARM))
+        with t.step("forgotten"):
+            await transmit(t, READ_VERSION)
         with t.step("apdu"):
             await transmit(t, SELECT_SSSE)
         await eject(t)
@@ -164,6 +170,13 @@ class WarmReset(ReaderCheck):
             v.succeeded(warm, "热复位", "warm reset")
             v.must(not atr_flaws(warm.reply.data), "ATR 合规", "the ATR is well formed", warm)
             v.must(v.step("apdu").first.reply.ok, "热复位后可通信", "the chip answers afterwards", v.step("apdu"))
+            kept = first_talk(v.step("forgotten"))
+            v.must(
+                not kept.done,
+                "热复位后卡不再有当前文件",
+                "the card was reset: it has no current file any more",
+                kept.exchange,
+            )
 
 
 class ClassA(ReaderCheck):

@@ -15,7 +15,7 @@ from conformance.suites.card_reader_acts import (
     transmit,
     watch,
 )
-from conformance.suites.card_reader_line import frames, hear, send_text
+from conformance.suites.card_reader_line import again_on_nak, frames, hear, send_text
 from conformance.suites.card_reader_sync import EJECT, Disturbed, framed, spoilt
 from conformance.suites.card_reader_words import (
     IN_READER,
@@ -129,7 +129,7 @@ class FullLength(Disturbed):
         head = t.dialect.encode_request(Request(Op.UNKNOWN, cm=0x7A, pm=0x30))
         text = head + bytes(index & 0xFF for index in range(t.dialect.rules.data_limit - len(head)))
         await t.port.send(frame_of(t, text))
-        await hear(t, Control, 2.0)
+        await again_on_nak(t, frame_of(t, text))
         if t.dialect.rules.enq:
             await t.port.send(bytes((ENQ,)))
         if await hear(t, Frame, 3.0) is not None and t.dialect.rules.host_ack:

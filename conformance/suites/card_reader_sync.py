@@ -7,7 +7,7 @@ from conformance.roles.card_reader_view import ReaderView
 from conformance.suites.card_reader_acts import (
     frame_of,
 )
-from conformance.suites.card_reader_line import frames, hear, send_text
+from conformance.suites.card_reader_line import again_on_nak, frames, hear, send_text
 from conformance.suites.card_reader_words import (
     ReaderCheck,
     controls,
@@ -102,8 +102,8 @@ class NoiseBefore(Disturbed):
     async def disturb(self, t: ReaderTester) -> None:
         for _ in range(self.TIMES):
             await t.port.send(NOISE + framed(t, STATUS))
-            heard = await hear(t, Control, 0.4)
-            if heard == Control(NAK):  # for the noise
+            if await hear(t, Control, 0.4) == Control(NAK) and await hear(t, Control, 0.4) is None:
+                await t.port.send(framed(t, STATUS))  # the NAK was for the frame, not for the noise before it
                 await hear(t, Control, 0.4)
             if t.dialect.rules.enq:
                 await t.port.send(bytes((ENQ,)))
@@ -200,7 +200,9 @@ class AckGlued(ReaderCheck):
         with t.step("glued"):
             await send_text(t, STATUS)
             await hear(t, Frame)
-            await t.port.send(bytes((ACK,)) + framed(t, Request(Op.ENTRY, enabled=False)))
+            shut = framed(t, Request(Op.ENTRY, enabled=False))
+            await t.port.send(bytes((ACK,)) + shut)
+            await again_on_nak(t, shut)
             await hear(t, Frame)
             await t.port.send(bytes((ACK,)))
         with t.step("after"):
@@ -226,9 +228,7 @@ class Split(Disturbed):
             for part in parts:
                 await t.port.send(part)
                 await t.pause(0.005)
-            if await hear(t, Control, 0.6) == Control(NAK):
-                await t.port.send(raw)
-                await hear(t, Control, 0.6)
+            await again_on_nak(t, raw)
             if t.dialect.rules.enq:
                 await t.port.send(bytes((ENQ,)))
             if await hear(t, Frame, 1.0) is not None and t.dialect.rules.host_ack:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from conformance.roles.card_reader import ReaderTester
 from conformance.roles.card_reader_view import ReaderView
 from conformance.suites.card_reader_acts import move, put_in, take
-from conformance.suites.card_reader_line import frames, hear, send_text
+from conformance.suites.card_reader_line import again_on_nak, frames, hear, send_text
 from conformance.suites.card_reader_words import (
     IN_READER,
     ReaderCheck,
@@ -38,7 +38,9 @@ class EnqFetches(ReaderCheck):
         with t.step("control"):
             await t.status()
         with t.step("enq"):
-            await t.port.send(t.dialect.framing().wrap(t.dialect.encode_request(Request(Op.STATUS))))
+            raw = t.dialect.framing().wrap(t.dialect.encode_request(Request(Op.STATUS)))
+            await t.port.send(raw)
+            await again_on_nak(t, raw, 0.4)
             await t.port.drain(0.4)
             await t.port.send(bytes((ENQ,)))
             await hear(t, Frame)

@@ -201,7 +201,7 @@ def needed_talks(step: ReaderStep, count: int, op: Op = Op.CHIP_APDU) -> list[Ta
 
 def ef05_records(talked: Iterable[Talk]) -> dict[int, Talk]:
     """READ RECORD commands by tag."""
-    return {talk.apdu[2]: talk for talk in talked if talk.apdu[1:2] == b"\xb2"}
+    return {talk.apdu[2]: talk for talk in talked if talk.apdu[1:2] == b"\xb2" and talk.apdu[3:4] == b"\x00"}
 
 
 def ef05_follows(v: ReaderView, generation: str, op: Op = Op.CHIP_APDU, which: int = 0) -> None:
@@ -236,6 +236,23 @@ def ef05_follows(v: ReaderView, generation: str, op: Op = Op.CHIP_APDU, which: i
                 f"tag and length of record {tag:02X}",
                 record.exchange,
             )
+    whole = next((each for each in talked if each.apdu[1:2] == b"\xb2" and each.apdu[3:4] == b"\x05"), None)
+    if whole is not None and whole.done:  # a card may refuse this; what it gives must come through whole
+        lost = [tag for tag, each in records.items() if each.done and each.data not in whole.data]
+        v.must(
+            not lost and _templates_fit(whole.data),
+            f"一次读出的全部记录（{len(whole.data)} 字节）完整",
+            f"all records read at once ({len(whole.data)} bytes) are whole",
+            whole.exchange,
+        )
+
+
+def _templates_fit(data: bytes) -> bool:
+    """Tag, length and value again and again, to the last byte."""
+    at = 0
+    while at + 1 < len(data):
+        at += 2 + data[at + 1]
+    return at == len(data)
 
 
 def _sw(talk: Talk) -> str:

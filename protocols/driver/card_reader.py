@@ -125,25 +125,56 @@ class CardReader:
         Frames have no number, so a command whose ACK was lost is executed once more when it is sent again
         (open-readings.md). One that must not be, such as a PIN try, is not *repeatable*: it is sent again after NAK only.
         """
-        rules = self.dialect.rules
-        await self._deliver(self.port.dialect.framing().wrap(text), repeatable)
-        if rules.enq:
-            await self.port.send(bytes((ENQ,)))
-        until = self.port.clock.now() + (reply_limit_s or rules.timing.reply_s)
+        rules, frame = self.dialect.rules, self.port.dialect.framing().wrap(text)
+        limit_s = reply_limit_s or rules.timing.reply_s
+        await self._deliver(frame, repeatable)
+        await self._fetch()
+        until = self.port.clock.now() + limit_s
+        overtaken = False
+        """The answer was another command's, so was the ACK before it: this command may wait for its ENQ, or be lost."""
         for _ in range(MAX_ITEMS_AN_EXCHANGE):
-            item = await self.port.next_item(max(until - self.port.clock.now(), 0.0))
+            left_s = max(until - self.port.clock.now(), 0.0)
+            try:
+                item = await self.port.next_item(min(left_s, rules.timing.ack_s) if overtaken else left_s)
+            except NoReply:
+                if not (overtaken and repeatable):
+                    raise
+                overtaken = repeatable = False  # lost: once more, and no third time
+                await self._deliver(frame, True)
+                await self._fetch()
+                continue
             if isinstance(item, Frame):
                 if rules.host_ack:
                     await self.port.send(bytes((ACK,)))
                 if not self.dialect.answers(text, item.text):
+                    overtaken = rules.enq
                     continue  # a stale answer to an earlier command: acknowledged and dropped
-                try:
-                    return self.dialect.decode_reply(item.text)[1]
-                except WireError as error:
-                    raise LinkError(f"the reader's answer does not follow its dialect: {error}") from error
-            if isinstance(item, Noise) and item.why in DAMAGED and rules.host_ack:
+                return self._decoded(item)
+            if isinstance(item, Control):
+                overtaken = not await self._late_word(item, frame, overtaken) and overtaken
+            elif item.why in DAMAGED and rules.host_ack:
                 await self.port.send(bytes((NAK,)))
-        raise NoReply("reply", reply_limit_s or rules.timing.reply_s)
+        raise NoReply("reply", limit_s)
+
+    async def _fetch(self) -> None:
+        """Ask for the answer, where the dialect wants that."""
+        if self.dialect.rules.enq:
+            await self.port.send(bytes((ENQ,)))
+
+    async def _late_word(self, item: Control, frame: bytes, overtaken: bool) -> bool:
+        """A control byte after the ENQ. True when it was this command's ACK: the one before was an earlier command's."""
+        if item.byte == ACK and self.dialect.rules.enq:
+            await self._fetch()
+            return True
+        if item.byte == NAK and overtaken:
+            await self.port.send(frame)
+        return False
+
+    def _decoded(self, frame: Frame) -> Reply:
+        try:
+            return self.dialect.decode_reply(frame.text)[1]
+        except WireError as error:
+            raise LinkError(f"the reader's answer does not follow its dialect: {error}") from error
 
     async def _deliver(self, frame: bytes, repeatable: bool) -> None:
         timing = self.dialect.rules.timing

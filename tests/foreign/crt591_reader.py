@@ -92,7 +92,7 @@ FAULTS = {
     "capture-reported-but-kept": "capture is answered with success and st0 0, the card stays inside",
     "capture-not-counted": "captured cards are not counted",
     "jam-unreported": "a jam is answered with success",
-    "nak-deaf": "an answer is not sent again after a NAK",
+    "nak-deaf": "a NAK is taken for an ACK: the answer is not sent again",
     "no-resend": "an answer is not sent again when the ACK does not come",
     "sticky-parser": "after a truncated frame the parser waits for its end for ever",
     "chip-on-after-eject": "the chip counts as powered after the card has left",
@@ -275,7 +275,9 @@ class Psam:
         if c[:2] == b"\x00\x84":
             return secrets.token_bytes(p3) + b"\x90\x00" if p3 in (4, 8) else b"\x67\x00"
         if c[:2] == b"\x00\xb0" and c[2] in (0x95, 0x96):
-            data = bytes((0,) * 9 + (self.number, 1, 0, 0, 0)) if c[2] == 0x95 else bytes((0x44, 3, 5, 0, 0, self.number))
+            data = (
+                bytes((0,) * 9 + (self.number, 1, 0, 0, 0)) if c[2] == 0x95 else bytes((0x44, 3, 5, 0, 0, self.number))
+            )
             return data + b"\x90\x00" if p3 == len(data) else bytes((0x6C, len(data)))
         return b"\x6d\x00"
 
@@ -563,7 +565,9 @@ class Reader:
             self.timer = None
 
     def _host_nak(self) -> None:
-        if self.waiting and self.fault != "nak-deaf":
+        if self.fault == "nak-deaf":
+            self._host_ack()
+        elif self.waiting:
             if self.timer:
                 self.timer.cancel()
             self._no_ack()

@@ -158,6 +158,7 @@ def test_a_serial_port_that_is_not_there(desk: Desk) -> None:
 
 def test_nobody_listens(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scenarios.runtime.OPEN_LIMIT_S", 0.0)
+    monkeypatch.setattr("protocols.link.tcp.DEFAULT_WAIT_S", 0.2)
     undecided(desk, desk.reader('dialect: crt591, link: "tcp://127.0.0.1:9"'), "127.0.0.1:9")
 
 

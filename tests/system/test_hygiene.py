@@ -47,8 +47,9 @@ def running(tmp_path: Path) -> Iterator[Onecard]:
     """The whole certification, kill matrix beside it, in full swing."""
     plan = write_plan(tmp_path)
     with onecard(tmp_path, "certify", str(plan), "--out", "dossier", "--lang", "en") as process:
-        process.until("kill matrix  20/")
         process.until("pass  card.")
+        process.until("pass  reader.")
+        assert any("multiprocessing" in each for each in process.left()), "the kill matrix has no workers yet"
         yield process
 
 

@@ -228,10 +228,14 @@ def _exceptions(console: Console, certified: Certified) -> None:
 
 
 def _ending(console: Console, certified: Certified) -> None:
+    from conformance.service import caveats, statement
+
     result, verification = certified.result, certified.verification
     style = {0: "bold green", 1: "bold red"}.get(certified.exit_code, "bold yellow")
     console.say()
     console.say(console.text("总评：", "overall: ") + overall_text(result.overall, console), style=style)
+    for each in (statement(result), *caveats(result)):
+        console.say("  " + each[console.language])
     console.say(console.text("档案：", "dossier: ") + str(certified.folder))
     console.say(verification.render(console.language))
     console.say(console.text("签名公钥指纹：", "key fingerprint: ") + verification.fingerprint)
