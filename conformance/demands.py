@@ -42,7 +42,9 @@ def unmet_demands(
             if declared is None or demand.met_by(declared):
                 continue
             label = items.pics(demand.item).label
-            shown = {True: ("有", "yes"), False: ("无", "no")}.get(declared, (str(declared), str(declared)))
+            shown = (str(declared), str(declared))
+            if isinstance(declared, bool):
+                shown = ("有", "yes") if declared else ("无", "no")
             text = Label(
                 f"{name}：条款 {demand.clause} 要求“{label.zh}”，声明为“{shown[0]}”，该条款不满足",
                 f"{name}: clause {demand.clause} demands '{label.en}', declared '{shown[1]}': the clause is not met",

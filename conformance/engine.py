@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, Literal
 from conformance.execute import execute
 from conformance.faults import fault_results, record_fault
 from conformance.model import Blame, Outcome, Verdict
+from conformance.pixit_secrets import secret_literals
 from conformance.plan import Resolved, Selected, lock_of, tool_version
 from conformance.preflight import environment, failures, look_at_card, look_at_reader
 from conformance.result import (
@@ -31,6 +32,7 @@ from conformance.result import (
 from conformance.roles.card import CardTester
 from conformance.roles.card_reader import ReaderTester
 from conformance.roles.card_reader_view import card_reader_dialect
+from conformance.rulings import PCSC_TIER, REAL_DEVICE_BUDGET, STOPPED, budget_reason, pcsc_reason, waiver_uses
 from protocols.clock import Clock, LoopClock, RealClock, run_virtual, wall_datetime
 from protocols.link.base import LinkError
 from protocols.record import History
@@ -41,12 +43,6 @@ from scenarios.runtime import AskPerson, LiveBench
 from simulators.card.people import secrets_of
 
 __all__ = ["Progress", "RunOptions", "run"]
-
-PCSC_TIER = ("pyscard", "pcscd")
-"""Names of the preflight results that speak of the PC/SC stack."""
-
-REAL_DEVICE_BUDGET: Mapping[str, int] = {"pin_tries": 20, "key_tries": 10, "card_writes": 200, "captured_cards": 10}
-"""What a real device or card may lose in one run unless the plan says otherwise; simulated ones are free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +74,10 @@ def run(resolved: Resolved, options: RunOptions) -> RunResult:
     """Run to the end, or to Ctrl-C (status ``stopped``, with everything seen so far). Blocks."""
     started = wall_datetime().isoformat(timespec="seconds")
     if resolved.bench.clock == "virtual":
-        job = run_virtual(_Run(resolved, options, virtual=True).main())
+        job = run_virtual(_Run(resolved, options, started, virtual=True).main())
     else:
-        job = asyncio.run(_Run(resolved, options, virtual=False).main())
-    return replace(job, started=started, ended=wall_datetime().isoformat(timespec="seconds"))
+        job = asyncio.run(_Run(resolved, options, started, virtual=False).main())
+    return replace(job, ended=wall_datetime().isoformat(timespec="seconds"))
 
 
 def _stale(waiver: Waiver, *, expired: bool) -> Label:
@@ -94,8 +90,8 @@ def _stale(waiver: Waiver, *, expired: bool) -> Label:
 
 
 class _Run:
-    def __init__(self, resolved: Resolved, options: RunOptions, *, virtual: bool) -> None:
-        self.resolved, self.options, self.virtual = resolved, options, virtual
+    def __init__(self, resolved: Resolved, options: RunOptions, started: str, *, virtual: bool) -> None:
+        self.resolved, self.options, self.started, self.virtual = resolved, options, started, virtual
         faults = (*resolved.bench.faults, *resolved.plan.faults)
         self.bench: Bench = resolved.bench.model_copy(update={"faults": faults})
         self.lock = lock_of(resolved)
@@ -104,7 +100,7 @@ class _Run:
         self.preflight: list[PreflightResult] = []
         self.described: dict[str, str] = {}
         self.shown_links: dict[str, str] = {}
-        self.spent: dict[tuple[str, str], int] = {}
+        self.spent: dict[str, dict[str, int]] = {}
         self.status = RunStatus.COMPLETE
         self.total = self.begun = 0
         self.excused: set[str] = set()
@@ -129,12 +125,10 @@ class _Run:
 
     def _leave_out_pcsc(self) -> None:
         """Without the PC/SC stack its tier is not tested, and says so; the rest of the bench still runs."""
-        lacking = [each for each in failures(self.preflight) if each.name in PCSC_TIER]
-        if not lacking:
+        why = pcsc_reason(self.preflight)
+        if why is None:
             return
-        self.excused |= {each.name for each in lacking}
-        wants = "; ".join(each.remedy.en for each in lacking)
-        why = Label(f"PC/SC 层未测试：{wants}", f"the PC/SC tier was not tested: {wants}")
+        self.excused |= set(PCSC_TIER)
         out = {name for name, slot in self.bench.slots.items() if slot.scheme in ("vpcd", "pcsc")}
         for each in self.resolved.selected:
             if each.target in out:
@@ -222,7 +216,7 @@ class _Run:
             if self.options.stop_requested():
                 self.status = RunStatus.STOPPED
             if self.status is RunStatus.STOPPED:
-                self._leave_out(each, Label("运行被停止", "the run was stopped"))
+                self._leave_out(each, STOPPED)
                 continue
             if (why := self._over_budget(each)) is not None:
                 self._leave_out(each, why)
@@ -283,15 +277,11 @@ class _Run:
     def _over_budget(self, each: Selected) -> Label | None:
         budget = {} if self.bench.bench_class != "real_device" else dict(REAL_DEVICE_BUDGET)
         budget.update(self.resolved.plan.damage_budget)
+        spent = self.spent.setdefault(each.target, {})
+        if (why := budget_reason(each.check.damage, spent, budget)) is not None:
+            return why
         for what, cost in each.check.damage.items():
-            spent = self.spent.get((each.target, what), 0)
-            if what in budget and spent + cost > budget[what]:
-                return Label(
-                    f"超出损耗预算 {what}：已用 {spent}，还需 {cost}，上限 {budget[what]}",
-                    f"beyond the damage budget of {what}: {spent} spent, {cost} more needed, limit {budget[what]}",
-                )
-        for what, cost in each.check.damage.items():
-            self.spent[each.target, what] = self.spent.get((each.target, what), 0) + cost
+            spent[what] = spent.get(what, 0) + cost
         return None
 
     def _leave_out(self, each: Selected, why: Label) -> None:
@@ -305,7 +295,13 @@ class _Run:
             key = secrets.token_bytes(32)
         else:
             key = hashlib.sha256(f"onecard pseudonyms {self.resolved.plan.seed}".encode()).digest()
-        return Masker(key, secrets_of(self.bench.seed, everybody(self.bench)))
+        bench = self.resolved.bench
+        declared = [
+            literal
+            for name, values in self.resolved.pixit.items()
+            for literal in secret_literals(bench.slots[name].device_class, values)
+        ]
+        return Masker(key, (*secrets_of(self.bench.seed, everybody(self.bench)), *declared))
 
     def _say(
         self,
@@ -322,21 +318,11 @@ class _Run:
         self.options.progress(Progress(kind, index, total, check_id, where, outcome, text))
 
     def _waivers(self) -> tuple[WaiverUse, ...]:
-        today = wall_datetime().date()
-        uses: list[WaiverUse] = []
-        for waiver in self.resolved.plan.waivers:
-            hit = any(
-                each.verdict is Verdict.FAIL and each.check_id == waiver.check and waiver.target in ("", each.target)
-                for each in self.outcomes
-            )
-            stale = waiver.expires < today or not hit
-            if stale:
-                self._say("note", text=_stale(waiver, expired=waiver.expires < today))
-            reason = f"{waiver.reason.zh} / {waiver.reason.en}"
-            uses.append(
-                WaiverUse(waiver.check, waiver.owner, waiver.expires.isoformat(), reason, hit, stale, waiver.target)
-            )
-        return tuple(uses)
+        uses = waiver_uses(self.lock["waivers"], self.outcomes, self.started)
+        for waiver, use in zip(self.resolved.plan.waivers, uses, strict=True):
+            if use.stale:
+                self._say("note", text=_stale(waiver, expired=use.expires < self.started[:10]))
+        return uses
 
     def _inventory(self) -> BenchInventory:
         bench = self.resolved.bench
@@ -368,7 +354,7 @@ class _Run:
             tool_version=tool_version(),
             clock_class="virtual" if self.virtual else "real",
             bench_class=self.bench.bench_class,
-            started="",
+            started=self.started,
             ended="",
             profile=plan.profile,
             bench=self._inventory(),

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from conformance.model import Blame, Check, Finding, NoObservation, Outcome, Verdict, conclude
+from conformance.pixit_secrets import SecretNeeded, shown_pixit, with_secrets
 from conformance.roles.card_reader import HandUnable, NotHome
 from conformance.roles.card_reader_view import ReaderView
 from conformance.roles.card_view import CardView
 from conformance.view import CheckView, segment
 from protocols.link.base import LinkClosed, LinkError, LinkTimeout
 from protocols.record import History, Record
-from protocols.wire.base import Label, Privacy, WireError
-from scenarios.profiles import device_class_profile
+from protocols.wire.base import Label, WireError
 
 __all__ = ["execute", "judge", "view_of"]
 
@@ -47,7 +47,8 @@ async def execute(check: Check, tester: Tester) -> Outcome:
     except HandUnable as error:
         history.append(slot, "-", "cut", why="hand", action=error.action, status=error.status)
     except NotHome as error:
-        history.append(slot, "-", "cut", why="not_home", zh=error.why.zh, en=error.why.en)
+        why = getattr(error, "cut", "not_home")  # a suite may know better: what the laboratory declared was wrong
+        history.append(slot, "-", "cut", why=why, zh=error.why.zh, en=error.why.en)
     except LinkTimeout as error:
         history.append(slot, "-", "cut", why="silence", en=str(error))
     except LinkClosed as error:
@@ -57,18 +58,22 @@ async def execute(check: Check, tester: Tester) -> Outcome:
     except Exception as error:  # the harness's own fault must become a verdict, not a lost run
         history.append(slot, "-", "cut", why="harness", en=f"{type(error).__name__}: {error}")
     history.append(slot, "-", "check", id=check.id, phase="end")
-    return judge(check, history.records[begin.seq :], slot)
+    return judge(check, history.records[begin.seq :], slot, {slot: tester.facts.get("pixit", {})})
 
 
 def _shown(facts: Mapping[str, Any], device_class: str) -> dict[str, Any]:
-    """The facts as the history may keep them: a PIN is for the stimulus alone, no oracle needs it."""
-    secret = {each.id for each in device_class_profile(device_class).pixit_items if each.privacy is Privacy.PIN}
-    pixit = {name: value for name, value in facts.get("pixit", {}).items() if name not in secret}
-    return {**facts, "pixit": pixit}
+    """The facts as the history may keep them: without PINs, and with check values instead of keys."""
+    return {**facts, "pixit": shown_pixit(device_class, facts.get("pixit", {}), facts.get("pics") or {})}
 
 
-def judge(check: Check, records: Sequence[Record], target: str) -> Outcome:
-    """The outcome of *check* on *target*, from the records alone. A check that left no records was not run."""
+def judge(
+    check: Check, records: Sequence[Record], target: str, secrets: Mapping[str, Mapping[str, Any]] | None = None
+) -> Outcome:
+    """The outcome of *check* on *target*, from the records alone. A check that left no records was not run.
+
+    *secrets* are PIXIT values by target that the records leave out. Raises :class:`SecretNeeded` when the oracle asks
+    for one that is not among them, or is not the one of the run.
+    """
     mine = segment(records, check.id, target)
     if not mine:
         return Outcome(check.id, target, Verdict.NOT_TESTED, cause=Label("未执行", "never run"))
@@ -77,10 +82,13 @@ def judge(check: Check, records: Sequence[Record], target: str) -> Outcome:
         cause = Label("执行中断", "the run was cut short inside this check")
         return Outcome(check.id, target, Verdict.INCONCLUSIVE, (), Blame.HARNESS, cause, first, last)
     view = view_of(check.device_class)(mine)
+    view.facts = with_secrets(view.facts, (secrets or {}).get(target, {}))
     _ask_oracle(check, view)
     cut = next((each for each in mine if each.kind == "cut"), None)
     if cut is not None:
-        view.findings.append(_cut_finding(cut, view.findings))
+        # What was declared wrongly explains what the oracle then missed, so it is said first.
+        first_said = 0 if cut.note["why"] == "configuration" else len(view.findings)
+        view.findings.insert(first_said, _cut_finding(cut, view.findings))
     verdict, blame = conclude(view.findings, _control_seen(check, view))
     cause = _cause(verdict, view.findings)
     return Outcome(check.id, target, verdict, tuple(view.findings), blame, cause, first, last)
@@ -89,6 +97,8 @@ def judge(check: Check, records: Sequence[Record], target: str) -> Outcome:
 def _ask_oracle(check: Check, view: CheckView) -> None:
     try:
         check.oracle(view)
+    except SecretNeeded:
+        raise
     except NoObservation as error:
         view.findings.append(_missing(error, view))
     except WireError as error:
@@ -104,11 +114,23 @@ def _ask_oracle(check: Check, view: CheckView) -> None:
 
 def _missing(error: NoObservation, view: CheckView) -> Finding:
     """A thing that the oracle wanted and the history lacks: the device's silence is its fault, anything else is not."""
-    silent = [each.seq for each in view.records if each.kind == "limit"]
+    about = error.records
+    silent = [each.seq for each in view.records if each.kind == "limit" and _concerns(view.records, each.seq, about)]
     if silent:
         label = Label(f"设备在时限内没有应答（{error.what.zh}）", f"the device kept silent ({error.what.en})")
         return Finding("violation", label, tuple(silent[-3:]))
     return Finding("inconclusive", error.what, error.records, Blame.ENVIRONMENT)
+
+
+def _concerns(records: Sequence[Record], seq: int, about: Sequence[int]) -> bool:
+    """Whether the limit *seq* passed inside what a missing thing refers to, or while its last command was waited for.
+
+    A silence elsewhere in the check may have been asked for. What refers to no record never began: where silence was
+    the reason, the cut says so.
+    """
+    if not about or seq < min(about):
+        return False
+    return not any(max(about) < each.seq < seq and each.direction == "tx" for each in records)
 
 
 def _cut_finding(cut: Record, sofar: Sequence[Finding]) -> Finding:
@@ -118,6 +140,8 @@ def _cut_finding(cut: Record, sofar: Sequence[Finding]) -> Finding:
         action, status = cut.note["action"], cut.note["status"]
         label = Label(f"操作“{action}”未能完成（{status}）", f"the hand action {action!r} was not done ({status})")
         return Finding("inconclusive", label, at, Blame.ENVIRONMENT)
+    if why == "configuration":
+        return Finding("inconclusive", Label(str(cut.note["zh"]), text), at, Blame.CONFIGURATION)
     if why == "not_home":
         return Finding("inconclusive", Label(str(cut.note["zh"]), text), at, Blame.DEVICE)
     if why == "silence":

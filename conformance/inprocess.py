@@ -16,7 +16,14 @@ from conformance.roles.card_reader_view import card_reader_dialect
 from protocols.clock import LoopClock, run_virtual
 from protocols.record import History
 from scenarios.profiles import device_class_profile
-from scenarios.simulated import CARD_ACTIONS, SimulatedCardSlot, SimulatedReaderSlot, reader_actions
+from scenarios.simulated import (
+    CARD_ACTIONS,
+    SAM_SOCKETS,
+    SimulatedCardSlot,
+    SimulatedReaderSlot,
+    reader_actions,
+)
+from scenarios.vouched import expected_cards, expected_sams
 
 __all__ = ["card_facts", "reader_facts", "run_card_check", "run_reader_check"]
 
@@ -30,6 +37,8 @@ def reader_facts(dialect: str, parameters: Facts | None = None, pics: Facts | No
         "parameters": dict(parameters or {}),
         "pics": dict(pics or {}),
         "hand": sorted(reader_actions()),
+        "cards": expected_cards(),
+        "sams": expected_sams(SAM_SOCKETS),
         "bench_class": "in_process",
         "clock": "virtual",
     }

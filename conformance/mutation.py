@@ -11,8 +11,9 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from multiprocessing import get_context, parent_process
@@ -27,7 +28,7 @@ from protocols.wire.base import Label
 from simulators.fault.base import Mutant, mutants
 from simulators.fault.null_devices import NULL_CARDS, NULL_DEVICES
 
-__all__ = ["Gate", "cached_matrix", "gate", "kill_matrix", "reference_verdicts"]
+__all__ = ["Gate", "InstalledMutants", "cached_matrix", "gate", "kill_matrix", "reference_verdicts"]
 
 VARIANTS = {"card_reader": ("crt591", "crt310"), "card": ("1.0", "2.0", "3.0")}
 
@@ -145,8 +146,18 @@ def _jobs(device_classes: Iterable[str]) -> list[Job]:
 def _begin_worker() -> None:
     """A run on the real clock may go on beside the matrix: it goes first. A worker ends with its parent, however that ends."""
     os.nice(19)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the parent's business
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Workers that start in here never hear a stop meant for the whole group, not even while they import: the parent
+    does, and they end with it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent() -> None:
@@ -170,18 +181,47 @@ def kill_matrix(
     results: dict[tuple[str, str], dict[str, Verdict]] = {}
     # Not forkserver: its socket is a file that a killed parent leaves behind.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_worker) as pool:
-        for done, (job, verdicts) in enumerate(pool.map(partial(run_job, full=full), jobs), 1):
+        with _deaf_children():
+            answers = pool.map(partial(run_job, full=full), jobs)
+        for done, (job, verdicts) in enumerate(answers, 1):
             results[job.device_class, job.name] = verdicts
             progress(done, len(jobs), job.name)
+    return _matrix(jobs, results)
+
+
+def _matrix(jobs: Sequence[Job], results: Mapping[tuple[str, str], Mapping[str, Verdict]]) -> KillMatrix:
     rows: list[MutantRow] = []
     for job in jobs:
         label = Label(job.name, job.name) if job.null else _mutants()[job.name].label
-        name = f"null.{job.device_class}.{job.name}" if job.null else job.name
-        rows.append(MutantRow(name, label, results[job.device_class, job.name], job.null))
+        rows.append(MutantRow(_row_name(job), label, results.get((job.device_class, job.name), {}), job.null))
     equivalents = tuple(
         EquivalentMutant(each.id, Label(each.equivalent, each.equivalent)) for each in mutants() if each.equivalent
     )
     return KillMatrix(tuple(rows), equivalents, f"suite {suite_hash()[:16]}")
+
+
+def _row_name(job: Job) -> str:
+    return f"null.{job.device_class}.{job.name}" if job.null else job.name
+
+
+class InstalledMutants:
+    """The mutants of this installation, one cell of the matrix at a time and in this process (for a verifier)."""
+
+    def __init__(self) -> None:
+        self._jobs = {_row_name(each): each for each in _jobs(VARIANTS)}
+
+    def empty_matrix(self) -> KillMatrix:
+        """Rows, equivalents and source of :func:`kill_matrix`, without a verdict."""
+        return _matrix(tuple(self._jobs.values()), {})
+
+    def check_ids(self) -> frozenset[str]:
+        """Every check of the suite."""
+        return frozenset(each.id for checks in _checks().values() for each in checks)
+
+    def verdicts(self, row: MutantRow, checks: Sequence[str]) -> dict[str, Verdict]:
+        """What *checks* say of the device of *row*, measured now."""
+        job = self._jobs[row.mutant]
+        return _verdicts(job, [each for each in _checks()[job.device_class] if each.id in checks])
 
 
 def reference_verdicts(device_classes: Sequence[str] = tuple(VARIANTS)) -> dict[str, Verdict]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from conformance.judge_crypto import encipher_block
+from conformance.judge_crypto import SM4, TDES, check_value
 from protocols.wire.base import Privacy
 from scenarios.profiles import DeviceClassProfile, PixitItem, device_class_profile
 
@@ -25,8 +25,6 @@ __all__ = [
 ]
 
 KCV_SUFFIX = "_kcv"
-_KCV_BYTES = 3
-
 Pixit = Mapping[str, Any]
 
 
@@ -56,7 +54,8 @@ class Withheld(dict[str, Any]):
 
 def key_check_value(key: str, pics: Mapping[str, Any]) -> str:
     """Six hexadecimal digits for *key* (hexadecimal), under the algorithm that *pics* declare; 3DES when they do not."""
-    return encipher_block(str(pics.get("card.algorithm", "")), bytes.fromhex(key))[:_KCV_BYTES].hex().upper()
+    algorithm = SM4 if pics.get("card.algorithm") == "sm4" else TDES
+    return check_value(algorithm, bytes.fromhex(key)).hex().upper()
 
 
 def shown_pixit(device_class: str, values: Pixit, pics: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,9 +64,7 @@ def shown_pixit(device_class: str, values: Pixit, pics: Mapping[str, Any]) -> di
     shown: dict[str, Any] = {}
     for name, value in values.items():
         item = items.get(name)
-        if item is None or item.privacy not in (Privacy.PIN, Privacy.KEY):
-            shown[name] = value
-        elif item.privacy is Privacy.KEY and value == item.default:
+        if item is None or item.privacy not in (Privacy.PIN, Privacy.KEY) or (item.privacy is Privacy.KEY and value == item.default):
             shown[name] = value
         elif item.privacy is Privacy.KEY:
             shown[name + KCV_SUFFIX] = key_check_value(str(value), pics)

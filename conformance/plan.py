@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from conformance.model import Check, Verdict, discover_checks
+from conformance.pixit_secrets import shown_pixit
 from conformance.result import NotRun
 from protocols.record import canonical
-from protocols.wire.base import Label, Privacy
+from protocols.wire.base import Label
 from scenarios.models import Bench, Plan, Slot
 from scenarios.profiles import DeviceClassProfile, device_class_profile, load_profile
+from scenarios.simulated import SAM_SOCKETS
+from scenarios.vouched import expected_cards, expected_sams
 
 __all__ = ["WITHHELD", "PlanError", "Resolved", "Selected", "lock_of", "resolve", "suite_hash", "tool_version"]
 
@@ -76,9 +79,19 @@ class Resolved:
             "parameters": dict(self.parameters[target]),
             "pixit": pixit,
             **({"story": list(self.plan.story)} if self.plan.story else {}),
+            **_vouched(slot),
             "bench_class": self.bench.bench_class,
             "clock": self.bench.clock,
         }
+
+
+def _vouched(slot: Slot) -> dict[str, Any]:
+    """Cards and PSAMs that are known byte for byte: those of a simulated reader with a simulated hand."""
+    if slot.device_class != "card_reader" or not slot.simulated:
+        return {}
+    sockets = slot.options.get("sam_sockets", SAM_SOCKETS)
+    known: dict[str, Any] = {"sams": expected_sams(sockets)} if isinstance(sockets, int) else {}
+    return {**known, "cards": expected_cards()} if slot.hand.by == "simulator" else known
 
 
 def tool_version() -> str:
@@ -235,18 +248,17 @@ def _satisfied(need: str, pics: Mapping[str, Any]) -> bool:
     return value is True or (isinstance(value, int) and not isinstance(value, bool) and value > 0)
 
 
-def _without_pins(target: str, items: Mapping[str, Any], bench: Bench) -> dict[str, Any]:
-    profile = device_class_profile(bench.slots[target].device_class)
-    secret = {each.id for each in profile.pixit_items if each.privacy is Privacy.PIN}
-    return {name: value for name, value in items.items() if name not in secret}
-
-
 def _without_people(bench: dict[str, Any]) -> dict[str, Any]:
     """A lock travels with the dossier: it names the file of a person, and never says who that is."""
     for slot in bench["slots"].values():
         if isinstance(slot.get("person"), dict):
             slot["person"] = WITHHELD
     return bench
+
+
+def _shown(resolved: Resolved, name: str) -> dict[str, Any]:
+    device_class = resolved.bench.slots[name].device_class
+    return shown_pixit(device_class, resolved.pixit[name], resolved.pics.get(name, {}))
 
 
 def lock_of(resolved: Resolved) -> dict[str, Any]:
@@ -261,10 +273,13 @@ def lock_of(resolved: Resolved) -> dict[str, Any]:
         "select": list(resolved.plan.select),
         "exclude": list(resolved.plan.exclude),
         "checks": [each.key for each in resolved.selected],
-        "not_run": [{"check": n.key, "verdict": n.verdict, "reason": n.reason.en} for n in resolved.not_run],
+        "not_run": [
+            {"check": n.key, "verdict": n.verdict, "reason": n.reason.en, "reason_zh": n.reason.zh}
+            for n in resolved.not_run
+        ],
         "pics": {name: dict(items) for name, items in resolved.pics.items()},
         "parameters": {name: dict(items) for name, items in resolved.parameters.items()},
-        "pixit": {name: _without_pins(name, items, resolved.bench) for name, items in resolved.pixit.items()},
+        "pixit": {name: _shown(resolved, name) for name in resolved.pixit},
         "waivers": [each.model_dump(mode="json") for each in resolved.plan.waivers],
         "faults": [each.model_dump(mode="json") for each in resolved.plan.faults],
         "damage_budget": dict(resolved.plan.damage_budget),

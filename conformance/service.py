@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import RootModel
+
 from conformance.catalogue import Clause, catalogue
 from conformance.dossier.explain import Explanation, explain
 from conformance.dossier.read import Dossier, read_dossier
@@ -25,15 +27,17 @@ from conformance.engine import Progress, RunOptions, run
 from conformance.matrix import clause_matrix
 from conformance.model import BLAME_LABELS, VERDICT_LABELS, Check, Outcome, Verdict, discover_checks
 from conformance.mutation import Gate, cached_matrix, gate, kill_matrix, reference_verdicts
+from conformance.pixit_secrets import KCV_SUFFIX, secret_literals, secret_values
 from conformance.plan import WITHHELD, PlanError, Resolved, lock_of, resolve, suite_hash, tool_version
 from conformance.preflight import environment
 from conformance.result import KillMatrix, NotRun, Overall, PreflightResult, RunResult, RunStatus
 from conformance.rules import rule_of
 from protocols.clock import wall_datetime
-from protocols.wire.base import Label
+from protocols.wire.base import Label, Privacy
 from scenarios.build import BenchError, build_slot_card, build_slot_reader
 from scenarios.models import Bench, Plan, load_bench, load_plan
 from scenarios.pcscd import missing
+from scenarios.profiles import device_class_names
 from scenarios.runtime import AskPerson
 from scenarios.strict_yaml import load_model
 
@@ -74,8 +78,10 @@ __all__ = [
     "gate",
     "kill_matrix",
     "load",
+    "load_pixit",
     "lock_of",
     "narrow",
+    "pixit_literals",
     "read_dossier",
     "reference_verdicts",
     "rule_of",
@@ -210,6 +216,10 @@ def _plan_of_lock(path: Path) -> Plan:
         if slot.get("person") == WITHHELD:
             raise PlanError([f"{path}: slot {name!r}: no lock says who the holder is: run the plan, or name a file"])
     order = lock.get("slot_order") or list(lock["bench"]["slots"])
+    for name, items in lock["pixit"].items():
+        if withheld := [each for each in items if each.endswith(KCV_SUFFIX)]:
+            what = withheld[0].removesuffix(KCV_SUFFIX)
+            raise PlanError([f"{path}: slot {name!r}: no lock holds {what}: run the plan itself"])
     pixit = {name: {**lock["pixit"].get(name, {}), **items} for name, items in lock["parameters"].items()}
     return Plan.model_validate(
         {
@@ -241,6 +251,25 @@ def write_lock(resolved: Resolved, path: Path) -> dict[str, Any]:
     return lock
 
 
+class _PixitFile(RootModel[dict[str, dict[str, str]]]):
+    """Slot to PIXIT values."""
+
+
+def load_pixit(path: Path) -> dict[str, dict[str, str]]:
+    """PIXIT values by slot from a YAML file: what a dossier withholds, and a verifier may need. Raises FileError."""
+    return load_model(path, _PixitFile).root
+
+
+def pixit_literals(pixit: Mapping[str, Mapping[str, str]]) -> list[tuple[Privacy, bytes]]:
+    """What of *pixit* must not be found in a dossier. Values of unknown items and published ones are let through."""
+    return [
+        literal
+        for values in pixit.values()
+        for device_class in device_class_names()
+        for literal in secret_literals(device_class, values)
+    ]
+
+
 def certify(
     resolved: Resolved,
     folder: Path,
@@ -268,7 +297,9 @@ def certify(
                 result = replace(result, status=RunStatus.STOPPED)
     write_dossier(folder, result, history)
     progress(Progress("done"))
-    return Certified(result, folder, verify_dossier(folder))
+    slots = resolved.bench.slots
+    own = {name: secret_values(slots[name].device_class, values) for name, values in resolved.pixit.items()}
+    return Certified(result, folder, verify_dossier(folder, secrets=own))
 
 
 class _MatrixAside:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from scenarios.models import Slot
+from scenarios.vouched import sam_cards
 from simulators.card.people import Person
 from simulators.card.psam import build_psam
 from simulators.card.readings import Readings
@@ -51,7 +52,7 @@ def build_slot_reader(slot: Slot, name: str, seed: int) -> Any:
         timing=ReaderTiming.brisk() if slot.timing == "brisk" else ReaderTiming(),
         mode=slot.mode,
         seed=seed,
-        sam_cards={n: build_psam(seed=seed * 100 + n) for n in range(1, options.sam_sockets + 1)},
+        sam_cards=sam_cards(seed, options.sam_sockets),
     )
 
 

@@ -12,10 +12,10 @@ from scenarios.hand import SimulatorHand
 from scenarios.people import HERE as PEOPLE
 from scenarios.people import find_person
 from scenarios.strict_yaml import FileError
+from scenarios.vouched import sam_cards
 from simulators.card.base import Card, PowerLost
 from simulators.card.bodies import make_body
 from simulators.card.body import CardBody
-from simulators.card.psam import build_psam
 from simulators.card.social_security import build_card
 from simulators.device.base import Device, Physical
 from simulators.device.card_reader import build_reader, hand_words
@@ -24,6 +24,7 @@ from simulators.host import DeviceHost
 
 __all__ = [
     "CARD_ACTIONS",
+    "SAM_SOCKETS",
     "InProcessCardPort",
     "SimulatedCardSlot",
     "SimulatedReaderSlot",
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 CARD_ACTIONS = frozenset({"remove", "insert", "tear"})
+SAM_SOCKETS = 4
+"""Sockets of the reference reader, each with a PSAM in it."""
 
 
 def apply_to_reader(action: str, apply: Callable[[Physical], None], seed: int) -> None:
@@ -78,7 +81,7 @@ class SimulatedReaderSlot:
         self, dialect: str, clock: Clock, *, make: Callable[..., Device] | None = None, seed: int = 1, **options: Any
     ) -> None:
         self._clock, self._seed = clock, seed
-        options.setdefault("sam_cards", {n: build_psam(seed=seed * 100 + n) for n in (1, 2, 3, 4)})
+        options.setdefault("sam_cards", sam_cards(seed, SAM_SOCKETS))
         self.device = (make or build_reader)(dialect=dialect, seed=seed, **options)
         self._host: DeviceHost | None = None
         self.hand = SimulatorHand(self.apply, reader_actions())

@@ -7,9 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from conformance.dossier.silences import check_silences, check_waivers
+from conformance.dossier.stamps import check_stamps
 from conformance.dossier.verification import Verification
 from conformance.faults import check_faults
 from conformance.model import Check, Outcome, Verdict, discover_checks
+from conformance.pixit_secrets import SecretNeeded
 from conformance.result import RunResult, RunStatus
 from conformance.strict_json import to_plain
 from protocols.record import Record, canonical
@@ -17,7 +20,10 @@ from protocols.wire.base import Label
 
 __all__ = ["recompute"]
 
-Judge = Callable[[Check, Sequence[Record], str], Outcome]
+Secrets = Mapping[str, Mapping[str, Any]]
+"""PIXIT values that no dossier holds, by slot."""
+
+Judge = Callable[[Check, Sequence[Record], str, Secrets], Outcome]
 
 
 def recompute(
@@ -28,12 +34,16 @@ def recompute(
     checks: Sequence[Check] | None = None,
     judge: Judge | None = None,
     same_suite: bool = True,
+    secrets: Secrets | None = None,
 ) -> int:
-    """Complain about every outcome that is not what the history gives; return how many verdicts were made again."""
+    """Complain about every outcome that is not what the history gives; return how many verdicts were made again.
+
+    An outcome whose oracle needs a PIXIT value that *secrets* lack is reported as not recomputable, never as equal.
+    """
     if judge is None:
         from conformance.execute import judge
     known = {each.id: each for each in (discover_checks() if checks is None else checks)}
-    _check_plan(result, records, found)
+    _check_plan(result, records, known, found)
     extents = _extents(records)
     ran = _check_completeness(result, records, found)
     count = 0
@@ -46,7 +56,10 @@ def recompute(
             _unknown(where, same_suite, found)
         else:
             first, last = extents[stored.check_id, stored.target]
-            count += _again(where, stored, check, records[first : last + 1], judge, same_suite, found)
+            made = _again(where, stored, check, records[first : last + 1], judge, secrets or {}, found)
+            if made is not None:
+                _compare(where, stored, made, same_suite, found)
+                count += 1
     return count
 
 
@@ -56,17 +69,24 @@ def _again(
     check: Check,
     records: Sequence[Record],
     judge: Judge,
-    same_suite: bool,
+    secrets: Secrets,
     found: Verification,
-) -> int:
+) -> Outcome | None:
+    """The outcome that the history gives; None when it cannot be had, which is then reported."""
     try:
-        made = judge(check, records, stored.target)
+        return judge(check, records, stored.target, secrets)
+    except SecretNeeded as error:
+        remedy = Label(
+            f"用 --pixit FILE 给出 {stored.target} 的 {error.item}（值与档案中的校验值相符者）",
+            f"give {error.item} of {stored.target} with --pixit FILE; its check value must be that of the dossier",
+        )
+        zh = f"在此无法重算：判定需要 {error.item}，档案不含密钥"
+        en = f"not recomputable here: the oracle needs {error.item}, and a dossier holds no key"
+        found.gap("result.json", where, zh, en, remedy)
     except Exception as error:  # a forged history must not stop the verifier
         what = f"{type(error).__name__}: {error}"
         found.problem("result.json", where, f"结论无法重算：{what}", f"the verdict cannot be recomputed: {what}")
-        return 0
-    _compare(where, stored, made, same_suite, found)
-    return 1
+    return None
 
 
 def _check_unreached(where: str, stored: Outcome, found: Verification) -> None:
@@ -139,19 +159,16 @@ def _marks(records: Sequence[Record], phase: str) -> Counter[tuple[str, str]]:
     return Counter((str(each.note.get("id")), each.slot) for each in marks)
 
 
-def _check_plan(result: RunResult, records: Sequence[Record], found: Verification) -> None:
+def _check_plan(result: RunResult, records: Sequence[Record], known: Mapping[str, Check], found: Verification) -> None:
     """The lock must have its own hash and be the one of the history; every check of it must be accounted for."""
     lock: dict[str, Any] = dict(result.plan_lock)
     stated = lock.pop("sha256", None)
     if stated != hashlib.sha256(canonical(lock).encode()).hexdigest():
         found.problem("plan.lock.json", "sha256", "计划锁的哈希不符", "the plan lock does not have the hash it states")
-    begun = next((each.note for each in records if each.kind == "run" and each.note.get("phase") == "begin"), {})
-    if "lock" in begun and begun["lock"] != stated:
-        found.problem("plan.lock.json", "sha256", "历史不是按这份计划运行的", "the history was made under another plan")
-    if lock.get("suite_hash", result.suite_hash) != result.suite_hash:
+    if lock.get("suite_hash") != result.suite_hash:
         zh, en = "与结果中的套件哈希不同", "differs from the suite hash of the result"
         found.problem("plan.lock.json", "suite_hash", zh, en)
-    if lock.get("pics", result.pics) != result.pics:
+    if lock.get("pics") != result.pics:
         found.problem("pics.json", "", "与计划锁中的 PICS 不同", "differs from the PICS in the plan lock")
     told = {each.key for each in result.outcomes} | {each.key for each in result.not_run}
     planned = lock.get("checks", ())
@@ -159,30 +176,7 @@ def _check_plan(result: RunResult, records: Sequence[Record], found: Verificatio
         for key in planned:
             if key not in told:
                 found.problem("result.json", str(key), "计划了但没有结论", "planned, but without a verdict")
-    _check_facts(lock, records, found)
+    check_stamps(result.plan_lock, result, records, found)
+    check_silences(result.plan_lock, result, records, known, found)
+    check_waivers(result.plan_lock, result, found)
     check_faults(lock, result, records, found)
-    _check_waivers(result, found)
-
-
-def _check_facts(lock: Mapping[str, Any], records: Sequence[Record], found: Verification) -> None:
-    """What the oracles were told in the history must be what the plan declared."""
-    for each in records:
-        facts = each.note.get("facts") if each.kind == "check" else None
-        if not isinstance(facts, Mapping):
-            continue
-        for name in ("pics", "parameters", "pixit"):
-            planned = lock.get(name)
-            if isinstance(planned, Mapping) and name in facts and facts[name] != planned.get(each.slot, {}):
-                zh, en = f"判定所用的 {name} 与计划锁不同", f"judged under {name} other than those of the plan lock"
-                found.problem("history.jsonl", f"{each.seq + 1}", zh, en)
-
-
-def _check_waivers(result: RunResult, found: Verification) -> None:
-    for index, waiver in enumerate(result.waivers):
-        hit = any(
-            each.verdict is Verdict.FAIL and each.check_id == waiver.check_id and waiver.target in ("", each.target)
-            for each in result.outcomes
-        )
-        if hit != waiver.used or (not hit and not waiver.stale):
-            zh, en = "豁免的使用状态与结论不符", "what is said of this waiver does not fit the verdicts"
-            found.problem("result.json", f"waivers[{index}] {waiver.check_id}", zh, en)

@@ -33,6 +33,7 @@ __all__ = [
     "default_key_path",
     "file_entries",
     "fingerprint_of",
+    "own_fingerprint",
 ]
 
 DOSSIER_FORMAT = "onecard-dossier/1"
@@ -147,6 +148,15 @@ def default_key_path() -> Path:
     """``onecard/signing-key.pem`` in the user's configuration folder."""
     base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(base) / "onecard" / "signing-key.pem"
+
+
+def own_fingerprint() -> str:
+    """Fingerprint of this installation's key; empty when it has none yet, or none that can be used."""
+    path = default_key_path()
+    try:
+        return SigningKey.load(path).fingerprint if path.exists() else ""
+    except (DossierError, OSError):
+        return ""
 
 
 def fingerprint_of(public_key: bytes) -> str:

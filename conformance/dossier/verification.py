@@ -16,12 +16,16 @@ RESTORE = Label("向签发方索取原始档案", "ask the issuer for the origin
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong. ``where``: line, offset or path inside ``file``; may be empty."""
+    """One thing that is wrong. ``where``: line, offset or path inside ``file``; may be empty.
+
+    ``gap``: nothing contradicts the dossier here, but what it says could not be made again.
+    """
 
     file: str
     where: str
     what: Label
     remedy: Label = RESTORE
+    gap: bool = False
 
     def render(self, language: str = "zh") -> str:
         at = f"{self.file}:{self.where}" if self.where else self.file
@@ -42,6 +46,8 @@ class Verification:
     overall: Overall | None = None
     fingerprint: str = ""
     pinned: bool = False
+    own: bool = False
+    """Signed with the key of this installation."""
     files: int = 0
     records: int = 0
     recomputed: int = 0
@@ -52,6 +58,22 @@ class Verification:
 
     def problem(self, file: str, where: str, zh: str, en: str, remedy: Label = RESTORE) -> None:
         self.problems.append(Problem(file, where, Label(zh, en), remedy))
+
+    def gap(self, file: str, where: str, zh: str, en: str, remedy: Label) -> None:
+        """Like :meth:`problem`, for what is not known rather than wrong."""
+        self.problems.append(Problem(file, where, Label(zh, en), remedy, gap=True))
+
+    @property
+    def signer_known(self) -> bool:
+        """The fingerprint was given from elsewhere, or is this installation's own."""
+        return self.pinned or self.own
+
+    @property
+    def exit_code(self) -> int:
+        """0: holds, and the signer is known; 2: something is wrong; 3: what is known does not suffice to say."""
+        if any(not each.gap for each in self.problems):
+            return 2
+        return 0 if self.ok and self.signer_known else 3
 
     def note(self, zh: str, en: str) -> None:
         self.notes.append(Label(zh, en))
@@ -67,11 +89,23 @@ class Verification:
         return "\n".join(rows)
 
     def _headline(self) -> Label:
-        if not self.ok:
+        if self.exit_code == 2:
             count = len(self.problems)
             return Label(f"档案无效：{count} 个问题", f"dossier NOT valid: {count} problems")
-        return Label(
-            f"档案有效：{self.files} 个文件、{self.records} 条记录未被改动，{self.recomputed} 个结论由历史重算并一致",
-            f"dossier valid: {self.files} files and {self.records} records unchanged, "
+        if not self.ok:
+            count = len(self.problems)
+            return Label(
+                f"档案未被改动，但不能全部核对：{count} 处无法重算",
+                f"dossier unchanged, but NOT verified in full: {count} places cannot be recomputed here",
+            )
+        what = Label(
+            f"{self.files} 个文件、{self.records} 条记录未被改动，{self.recomputed} 个结论由历史重算并一致",
+            f"{self.files} files and {self.records} records unchanged, "
             f"{self.recomputed} verdicts recomputed from the history and equal",
+        )
+        if self.signer_known:
+            return Label(f"档案有效：{what.zh}", f"dossier valid: {what.en}")
+        return Label(
+            f"档案未改动且前后一致，但签发者未知：{what.zh}；用 --key 给出签发方另行提供的指纹",
+            f"dossier unchanged and consistent; signer UNKNOWN: {what.en}; give the issuer's fingerprint with --key",
         )

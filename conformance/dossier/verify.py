@@ -1,7 +1,8 @@
 """Verify a dossier offline: nothing is trusted that can be computed again.
 
 Signature, manifest, every byte of every file, the chain of the history, agreement of all files with each other, and
-at last every verdict, made anew from the history by the oracles that are installed here.
+at last every verdict, made anew from the history by the oracles that are installed here. What all this proves is that
+the dossier agrees with itself and with the suite, and who signed it; not that its bytes came from a device.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.dossier.recompute import recompute
-from conformance.dossier.seal import MANIFEST, SIGNATURE, Signature, clean_fingerprint
-from conformance.dossier.snapshot import Catalogue
+from conformance.dossier.kill_claims import MutantBench, check_kill_matrix
+from conformance.dossier.recompute import Judge, Secrets, recompute
+from conformance.dossier.seal import MANIFEST, SIGNATURE, Signature, clean_fingerprint, own_fingerprint
+from conformance.dossier.snapshot import Catalogue, take_catalogue
 from conformance.dossier.verification import Problem, Verification
 from conformance.dossier.write import CATALOGUE, HISTORY, RESULT, Manifest, render_views
-from conformance.model import Check, Outcome
+from conformance.model import Check
 from conformance.plan import suite_hash as installed_suite_hash
 from conformance.result import RunResult, RunStatus
 from conformance.strict_json import StrictJsonError, from_plain, parse_json, pretty, to_plain
@@ -24,8 +26,6 @@ from protocols.record import GENESIS, HistoryError, Record, read_history
 from protocols.wire.base import Label
 
 __all__ = ["Problem", "Verification", "verify_dossier"]
-
-Judge = Callable[[Check, Sequence[Record], str], Outcome]
 
 
 def verify_dossier(
@@ -35,11 +35,15 @@ def verify_dossier(
     suite_hash: str | None = None,
     checks: Sequence[Check] | None = None,
     judge: Judge | None = None,
+    secrets: Secrets | None = None,
+    catalogue: Catalogue | None = None,
+    mutants: MutantBench | None = None,
 ) -> Verification:
     """Check the dossier in *path*. Never raises on what the dossier holds.
 
-    *pinned* is the fingerprint that the signing key must have; *suite_hash*, *checks* and *judge* default to what is
-    installed here. Raises ValueError only for a *pinned* that is no fingerprint.
+    *pinned* is the fingerprint that the signing key must have; *secrets* are PIXIT values by slot that no dossier holds.
+    *suite_hash*, *checks*, *judge*, *catalogue* and *mutants* default to what is installed here. Raises ValueError only
+    for a *pinned* that is no fingerprint.
     """
     wanted = None if pinned is None else clean_fingerprint(pinned)
     found = Verification(str(path))
@@ -57,15 +61,20 @@ def verify_dossier(
     _check_files(path, manifest, found)
     as_signed = found.ok
     records = _check_history(path, manifest, found)
-    result, catalogue = _read_sources(path, found)
+    result, stored = _read_sources(path, found)
     if records is None or result is None:
         return found
     _check_agreement(manifest, result, found)
     same_suite = _check_suite(result, installed_suite_hash() if suite_hash is None else suite_hash, found)
-    found.recomputed = recompute(result, records, found, checks=checks, judge=judge, same_suite=same_suite)
-    if as_signed and catalogue is not None:
+    found.recomputed = recompute(
+        result, records, found, checks=checks, judge=judge, same_suite=same_suite, secrets=secrets
+    )
+    if same_suite:
+        _check_catalogue(stored, take_catalogue() if catalogue is None else catalogue, found)
+    check_kill_matrix(result, mutants, found, same_suite)
+    if as_signed and stored is not None:
         # Files that are not even the signed ones are reported above; making them again would only repeat it.
-        _check_views(path, result, records, catalogue, found, same_suite)
+        _check_views(path, result, records, stored, found, same_suite)
     return found
 
 
@@ -97,6 +106,8 @@ def _check_signature(sealed: bytes, manifest: bytes | None, found: Verification,
         return
     if not signature.holds(manifest):
         found.problem(SIGNATURE, "", "签名与清单不符", "the signature does not fit the manifest")
+    elif wanted is None and signature.fingerprint == own_fingerprint():
+        found.own = True
     elif wanted is None:
         found.note(
             f"签名密钥指纹 {signature.fingerprint}：请与签发方另行提供的指纹核对",
@@ -228,9 +239,23 @@ def _check_agreement(manifest: Manifest, result: RunResult, found: Verification)
         found.problem(RESULT, "status", "运行没有完成", f"the run is {result.status.value}", remedy)
 
 
+def _check_catalogue(stored: Catalogue | None, installed: Catalogue, found: Verification) -> None:
+    """The texts of checks and clauses are the suite's: with the same suite they are known word for word."""
+    if stored is not None and stored.to_json() != installed.to_json():
+        zh, en = "与同一套件的检查项和条款文字不同", "differs from the checks and clauses of this very suite"
+        found.problem(CATALOGUE, "", zh, en)
+
+
 def _check_suite(result: RunResult, here: str, found: Verification) -> bool:
     same = here == result.suite_hash
     if not same:
+        remedy = Label(
+            f"用工具版本 {result.tool_version}（套件 {result.suite_hash}）核对",
+            f"verify with tool version {result.tool_version}, suite {result.suite_hash}",
+        )
+        zh = "套件不同：报告等视图无法重新生成比较，结论只能供参考"
+        en = "another suite: report and other views cannot be made again and compared; what follows only informs"
+        found.problem(RESULT, "suite_hash", zh, en, remedy)
         found.note(
             f"本机套件 {here} 与档案所用套件 {result.suite_hash} 不同：结论按本机套件重算",
             f"the suite here, {here}, is not the dossier's, {result.suite_hash}: verdicts are recomputed with this one",

@@ -202,9 +202,7 @@ class ReaderTester:
                     if await self._go_home():
                         return
                     why = Label("读卡器无法回到空闲状态", "the reader cannot be emptied")
-                    if (
-                        left == 1
-                    ):  # what no command moves, a fresh start may: one bad check must not hide all the others
+                    if left == 1:
                         await self._restart()
                 except NoReply:
                     await self._try_hand("poweron")
@@ -243,7 +241,10 @@ class ReaderTester:
         return reply.ok and seen.ok and seen.media is Media.NONE
 
     async def _restart(self) -> None:
-        """Cut the power and wait until the reader is back, where the hand can do that."""
+        """Cut the power and wait until the reader is back, where the hand can do that.
+
+        What no command moves, a fresh start may: one bad check must not hide all the others.
+        """
         if not self.hand.actions.issuperset(("poweroff", "poweron")):
             return
         await self._try_hand("poweroff")

@@ -11,7 +11,7 @@ from conformance.judge_crypto import CardKeys, LoadKeys, PurchaseKeys
 from conformance.model import NoObservation
 from conformance.roles.card import CardAnswer, CardTester
 from conformance.roles.card_view import CardStep, CardView
-from conformance.suites.card_conversation import DF04, Session, Talk, talks
+from conformance.suites.card_conversation import DF04, Session, Talk, judge_keys, pin_given, spoiled, talks
 from protocols.wire.base import Label
 
 CLAUSES = ("BJ-OFF-01", "DG-FIN-PAY-02")
@@ -32,6 +32,7 @@ __all__ = [
     "LoadStart",
     "PurchaseStart",
     "State",
+    "judge_account",
     "load_start",
     "must_not_change",
     "purchase_start",
@@ -106,7 +107,7 @@ class Account:
     async def enter(self) -> None:
         """Into DF04, with the PIN, as a pharmacy terminal does."""
         await self.session.select(DF04)
-        await self.session.verify(self.session.pin)
+        await self.session.right()
 
     async def again(self) -> None:
         """Reset, and into DF04 again."""
@@ -128,31 +129,27 @@ class Account:
         body = bytes((key_index,)) + amounts(fen) + TERMINAL
         return await self.t.ask(bytes((0xB0, 0x28, 0x01, 0x01, len(body))) + body)
 
-    async def debit(self, started: CardAnswer, *, spoil: bool = False) -> CardAnswer:
+    async def debit(self, started: CardAnswer, *, spoil: int | None = None) -> CardAnswer:
         """DEBIT FOR PURCHASE of :data:`AMOUNT` after INIT answered *started*."""
         parsed = parse_purchase(started.data)
         code = bytes(4)
         if parsed is not None:
             judge = PurchaseKeys(self.keys, parsed.random, parsed.sequence, TERMINAL_SEQUENCE)
             code = judge.mac1(AMOUNTS, KIND_PURCHASE, TERMINAL, TIME)
-        if spoil:
-            code = bytes((code[0] ^ 0xFF,)) + code[1:]
-        return await self.t.ask(bytes.fromhex("B02C01000F") + TERMINAL_SEQUENCE + TIME + code)
+        return await self.t.ask(bytes.fromhex("B02C01000F") + TERMINAL_SEQUENCE + TIME + spoiled(code, spoil))
 
     async def init_load(self, key_index: int = 1) -> CardAnswer:
         body = bytes((key_index,)) + AMOUNT.to_bytes(4) + TERMINAL
         return await self.t.ask(bytes((0xB0, 0x28, 0x00, 0x01, len(body))) + body)
 
-    async def credit(self, started: CardAnswer, *, spoil: bool = False) -> CardAnswer:
+    async def credit(self, started: CardAnswer, *, spoil: int | None = None) -> CardAnswer:
         """CREDIT FOR LOAD of :data:`AMOUNT` after INIT answered *started*."""
         parsed = parse_load(started.data)
         code = bytes(4)
         if parsed is not None:
             judge = LoadKeys(self.keys, parsed.random, parsed.sequence)
             code = judge.mac2(AMOUNT.to_bytes(4), KIND_LOAD, TERMINAL, TIME)
-        if spoil:
-            code = bytes((code[0] ^ 0xFF,)) + code[1:]
-        return await self.t.ask(bytes.fromhex("B02A00000B") + TIME + code)
+        return await self.t.ask(bytes.fromhex("B02A00000B") + TIME + spoiled(code, spoil))
 
     async def load(self) -> CardAnswer:
         """A whole load, outside any step: money for what follows."""
@@ -189,6 +186,15 @@ def state(v: CardView, step: str | CardStep) -> tuple[State, Talk]:
     seen = Talk((told.seqs[0], log.seqs[1]), told.command, told.data, told.sw)
     sequences = int.from_bytes(load.sequence), int.from_bytes(purchase.sequence)
     return State(int.from_bytes(told.data), *sequences, log.data), seen
+
+
+def judge_account(v: CardView) -> CardKeys:
+    """The keys of the card, after every VERIFY of the check was seen to succeed. Raises :class:`NoObservation`."""
+    keys = judge_keys(v)
+    pin_given(v)
+    for step in v.each("pin")[1:]:
+        v.must(talks(step)[-1:] != [] and talks(step)[-1].ok, "密码应再次通过", "the PIN must be accepted again", step)
+    return keys
 
 
 def purchase_start(talk: Talk) -> PurchaseStart:

@@ -9,7 +9,7 @@ from conformance.model import Check
 from conformance.roles.card import CardTester
 from conformance.roles.card_view import CardView
 from conformance.suites.card_basic_files import must_be_record
-from conformance.suites.card_conversation import DF04, Session, control, generation, only, started
+from conformance.suites.card_conversation import DF04, Session, control, generation, only, pin_given, started
 from conformance.suites.card_tables import FILES, MEDICAL
 from protocols.wire.base import Label
 
@@ -69,7 +69,7 @@ class MedicalRecords(Check):
         session = await Session.open(t)
         await session.select(DF04)
         with t.step("verify"):
-            await session.verify(session.pin)
+            await session.right()
         await session.select(0xEF05)
         for item in MEDICAL:
             with t.step(item.name):
@@ -77,6 +77,7 @@ class MedicalRecords(Check):
 
     def oracle(self, v: CardView) -> None:
         started(v)
+        pin_given(v)
         verified = only(v, "verify")
         control(verified.ok, "密码通过", "the PIN is accepted", verified)
         for item in MEDICAL:
@@ -104,12 +105,13 @@ class MedicalLogProtected(Check):
         with t.step("closed"):
             await t.ask(bytes((0x00, 0xB2, 0x01, LOG_SFI << 3 | 4, LOG_LENGTH)))
         with t.step("verify"):
-            await session.verify(session.pin)
+            await session.right()
         with t.step("open"):
             await t.ask(bytes((0x00, 0xB2, 0x01, LOG_SFI << 3 | 4, LOG_LENGTH)))
 
     def oracle(self, v: CardView) -> None:
         started(v)
+        pin_given(v)
         verified, opened = only(v, "verify"), only(v, "open")
         control(verified.ok, "密码通过", "the PIN is accepted", verified)
         v.must(
@@ -129,10 +131,15 @@ class ApplicationsProtected(Check):
     clauses = ("DG-W20-11", "DG-GEN-03")
     device_class = "card"
     control = "control"
-    kills = ("card.applications-free", "card.pin-not-needed")
+    kills = ("card.applications-free", "card.df02-free", "card.pin-not-needed")
     source = "spec/cards.md 1.5"
 
-    CLOSED: ClassVar[Mapping[Any, Any]] = {0xDF01: (0xEF05, 0x20), 0xDF03: (0xEF05, 0x61), 0xDF04: (0xEF05, 0x81)}
+    CLOSED: ClassVar[Mapping[Any, Any]] = {
+        0xDF01: (0xEF05, 0x20),
+        0xDF02: (0xEF05, 0x42),
+        0xDF03: (0xEF05, 0x61),
+        0xDF04: (0xEF05, 0x81),
+    }
 
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)

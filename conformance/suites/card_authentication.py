@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from conformance.model import Check
 from conformance.roles.card import CardTester
-from conformance.roles.card_view import CardView
+from conformance.roles.card_view import CardStep, CardView
 from conformance.suites.card_conversation import (
     AUTH_DATA,
     KEY_RK,
     KEY_UK,
+    SPOILED_PROOF,
     Session,
     control,
     generation,
     judge_keys,
     only,
     parameter,
+    spoiled,
     started,
     tries_left,
 )
@@ -25,6 +28,10 @@ from protocols.wire.base import Label
 
 ABSENT_KEY = 0x1F
 """No document gives SSSE a key of this id."""
+DRAWS = 16
+FEWEST_VALUES = 6
+"""Different values that each byte must take in :data:`DRAWS` draws; truly random bytes take 15 or 16 nearly always."""
+SMALL_GAP = 1 << 32
 STALE = (0x6984, 0x6985)
 
 
@@ -75,13 +82,13 @@ class ChallengeFresh(Check):
     clauses = ("DG-W20-11",)
     device_class = "card"
     control = "start"
-    kills = ("card.challenge-constant", "card.challenge-resets")
+    kills = ("card.challenge-constant", "card.challenge-counter", "card.challenge-resets")
     source = "spec/cards.md 1.6"
 
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)
         for phase in ("first", "second"):
-            for _ in range(3):
+            for _ in range(DRAWS // 2):
                 with t.step(phase):
                     await session.challenge()
             await session.again()
@@ -93,10 +100,25 @@ class ChallengeFresh(Check):
         if v.must(all(len(each) == 8 for each in seen), "每次应给出 8 字节", "8 bytes must come each time", *steps):
             v.must(
                 len(set(seen)) == len(seen),
-                "六次随机数（其间复位一次）不得相同",
-                "six challenges, a reset among them, must all differ",
+                f"{len(seen)} 次随机数（其间复位一次）不得相同",
+                f"{len(seen)} challenges, a reset among them, must all differ",
                 *steps,
             )
+            self._unforeseeable(v, seen, steps)
+
+    @staticmethod
+    def _unforeseeable(v: CardView, seen: list[bytes], steps: list[CardStep]) -> None:
+        """Sixteen true draws fail this less often than once in 2**24 runs."""
+        poorest = min(len(set(column)) for column in zip(*seen, strict=True))
+        v.must(
+            poorest >= FEWEST_VALUES,
+            "随机数的每个字节都应变化",
+            "every byte of the challenges must vary",
+            *steps,
+        )
+        gaps = [(int.from_bytes(b) - int.from_bytes(a)) % (1 << 64) for a, b in itertools.pairwise(seen)]
+        far = all(min(gap, (1 << 64) - gap) >= SMALL_GAP for gap in gaps) and len(set(gaps)) == len(gaps)
+        v.must(far, "相邻随机数之差不得微小或相同", "challenges must not follow in small or equal steps", *steps)
 
 
 class InternalAuthentication(Check):
@@ -177,7 +199,7 @@ class ExternalAuthenticationWrong(Check):
     needs = ("card.test_keys",)
     control = "right"
     damage: ClassVar[Mapping[str, int]] = {"key_tries": 1}
-    kills = ("card.external-accepts", "card.key-counter-kept")
+    kills = ("card.external-accepts", "card.key-counter-kept", "card.proof-first-byte", "card.proof-half")
     source = "spec/cards.md 1.6 (EXTERNAL AUTH)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -186,9 +208,9 @@ class ExternalAuthenticationWrong(Check):
         key = proving_key(t)
         with t.step("before"):
             await session.authenticate(keys, key)
-        for name in ("wrong", "wrong_again"):
-            with t.step(name):
-                await session.authenticate(keys, key, spoil=True)
+        for at in SPOILED_PROOF:
+            with t.step("wrong", byte=at):
+                await session.authenticate(keys, key, spoil=at)
             with t.step("right"):
                 await session.authenticate(keys, key)
 
@@ -196,10 +218,10 @@ class ExternalAuthenticationWrong(Check):
         judge_keys(v)
         before = only(v, "before")
         control(before.ok, "正确的外部认证成功", "the right cryptogram is accepted", before)
-        first, second = only(v, "wrong"), only(v, "wrong_again")
-        left = [tries_left(each.sw) for each in (first, second)]
-        v.must(None not in left, "错误密文应返回 63Cx", "a wrong cryptogram must be answered with 63Cx", first, second)
-        v.must(left[0] == left[1], "正确认证应恢复计数", "the right cryptogram must reset the counter", first, second)
+        wrong = [step.last for step in v.each("wrong")]
+        left = [tries_left(each.sw) for each in wrong]
+        v.must(None not in left, "错误密文应返回 63Cx", "a wrong cryptogram must be answered with 63Cx", *wrong)
+        v.must(len(set(left)) == 1, "正确认证应恢复计数", "the right cryptogram must reset the counter", *wrong)
         for step in v.each("right"):
             v.must(step.last.sw == 0x9000, "其后的正确认证应成功", "the right one must succeed afterwards", step)
 
@@ -222,10 +244,10 @@ class ExternalAuthenticationCounts(Check):
         keys = await session.keys()
         key = proving_key(t)
         with t.step("first"):
-            left = tries_left((await session.authenticate(keys, key, spoil=True)).sw)
+            left = tries_left((await session.authenticate(keys, key, spoil=7)).sw)
         if left is not None and left >= 2:  # the last try of a key is never taken
             with t.step("second"):
-                await session.authenticate(keys, key, spoil=True)
+                await session.authenticate(keys, key, spoil=7)
         with t.step("restore"):
             await session.authenticate(keys, key)
 
@@ -297,6 +319,38 @@ class ChallengeOnce(Check):
         first = only(v, "first")
         control(first.ok, "首次使用成功", "the first use is accepted", first)
         v.status_is(v.step("second").last, STALE, "随机数第二次使用", "second use of a challenge")
+
+
+class ChallengeAfterFailure(Check):
+    """DG-W20-11, DG-GEN-03: a challenge that a wrong cryptogram leaves standing can be guessed at until one fits."""
+
+    id = "card.external_auth.challenge_after_failure"
+    title = Label("认证失败也用掉随机数", "a failed authentication uses the challenge up")
+    clauses = ("DG-W20-11", "DG-GEN-03")
+    device_class = "card"
+    needs = ("card.test_keys",)
+    control = "right"
+    damage: ClassVar[Mapping[str, int]] = {"key_tries": 1}
+    kills = ("card.challenge-after-failure", "card.challenge-reusable")
+    source = "spec/cards.md 1.6 (GET CHALLENGE: usable once)"
+
+    async def stimulus(self, t: CardTester) -> None:
+        session = await Session.open(t)
+        keys = await session.keys()
+        proof = keys.authentication(await session.challenge(), AUTH_DATA)
+        with t.step("wrong"):
+            await session.external(proving_key(t), spoiled(proof, 0))
+        with t.step("late"):
+            await session.external(proving_key(t), proof)
+        with t.step("right"):
+            await session.authenticate(keys, proving_key(t))
+
+    def oracle(self, v: CardView) -> None:
+        judge_keys(v)
+        right, wrong = only(v, "right"), only(v, "wrong")
+        control(right.ok, "正确的外部认证成功", "the right cryptogram is accepted", right)
+        v.must(tries_left(wrong.sw) is not None, "错误密文应返回 63Cx", "a wrong cryptogram must give 63Cx", wrong)
+        v.status_is(v.step("late").last, STALE, "认证失败后再用同一随机数", "the same challenge after a failure")
 
 
 class ChallengeLostOnSelect(Check):

@@ -24,7 +24,10 @@ __all__ = [
     "KEY_PUK",
     "KEY_RK",
     "KEY_UK",
+    "SPOILED_MAC",
+    "SPOILED_PROOF",
     "SSSE_NAME",
+    "PinUnsafe",
     "Session",
     "Start",
     "Talk",
@@ -38,6 +41,8 @@ __all__ = [
     "only",
     "packed_pin",
     "parameter",
+    "pin_given",
+    "spoiled",
     "started",
     "talks",
     "tries_left",
@@ -55,11 +60,30 @@ TEST_ROOT_KEY = "404142434445464748494A4B4C4D4E4F"
 ALGORITHM_IDS = {"3des": TDES, "ssf33": 2, "sm4": SM4}
 """What PICS calls them, and what the FCI calls them."""
 FEWEST_TRIES = 3
-"""A wrong PIN is presented only while at least so many tries are left: the last one is never taken."""
+"""A PIN that may be wrong is presented only while at least so many tries are left: the last one is never taken."""
+FEWEST_TRIES_PROVED = 2
+"""The same for a PIN that this card has accepted in this check: it brings the tries back."""
+SPOILED_PROOF, SPOILED_MAC = (0, 3, 7), (0, 1, 3)
+"""Which byte of a cryptogram or MAC is changed: a card that compares a part of it takes one of these."""
+
+
+class PinUnsafe(NotHome):
+    """The declared PIN was refused, or too few tries are left to try it: for the laboratory to mend, not the card."""
+
+    cut = "configuration"
 
 
 def default_pin(facts: Mapping[str, Any]) -> str:
-    return str(facts.get("pixit", {}).get("card.pin", "123456"))
+    """The declared PIN. Raises :class:`PinUnsafe` on a real device without one: it is never guessed."""
+    declared = facts.get("pixit", {}).get("card.pin")
+    if declared is None and facts.get("bench_class") == "real_device":
+        raise PinUnsafe(Label("未声明密码：请填写 PIXIT 的 card.pin", "no PIN is declared: set card.pin in the PIXIT"))
+    return "123456" if declared is None else str(declared)
+
+
+def spoiled(code: bytes, at: int | None) -> bytes:
+    """*code* with one bit of the byte *at* changed; as it is when *at* is None."""
+    return code if at is None else bytes((*code[:at], code[at] ^ 1, *code[at + 1 :]))
 
 
 def generation(facts: Mapping[str, Any]) -> str:
@@ -132,11 +156,17 @@ def tries_left(sw: int) -> int | None:
     return sw & 0x0F if sw & 0xFFF0 == 0x63C0 else None
 
 
+def pin_refused(sw: int) -> bool:
+    """Whether *sw* says that a PIN was wrong, or that the PIN is locked."""
+    return tries_left(sw) is not None or sw == 0x6983
+
+
 class Session:
     """Stimulus side: one powered social security card with SSSE selected."""
 
     def __init__(self, t: CardTester, atr: bytes, fci: bytes) -> None:
         self.t, self.atr, self.fci = t, atr, fci
+        self.pin_proved = False
 
     @staticmethod
     async def open(t: CardTester) -> Session:
@@ -192,24 +222,22 @@ class Session:
     async def challenge(self, length: int = 8) -> bytes:
         return (await self.t.ask(bytes((0x00, 0x84, 0x00, 0x00, length)))).data
 
-    async def authenticate(self, keys: CardKeys, key_id: int, *, spoil: bool = False) -> CardAnswer:
-        """GET CHALLENGE and EXTERNAL AUTHENTICATE; *spoil* sends a wrong cryptogram."""
+    async def authenticate(self, keys: CardKeys, key_id: int, *, spoil: int | None = None) -> CardAnswer:
+        """GET CHALLENGE and EXTERNAL AUTHENTICATE; *spoil* makes that byte of the cryptogram wrong."""
         proof = keys.authentication(await self.challenge(), AUTH_DATA)
-        if spoil:
-            proof = bytes((proof[0] ^ 0xFF,)) + proof[1:]
-        return await self.external(key_id, proof)
+        return await self.external(key_id, spoiled(proof, spoil))
 
     async def external(self, key_id: int, proof: bytes) -> CardAnswer:
         """EXTERNAL AUTHENTICATE with a ready cryptogram."""
         return await self.t.ask(bytes((0x00, 0x82, 0x00, key_id, 0x10)) + proof + AUTH_DATA)
 
-    async def secured(self, keys: CardKeys, header: str, data: bytes = b"", *, spoil: bool = False) -> CardAnswer:
-        """Send ``header`` (CLA INS P1 P2) with *data* and its MAC under a fresh challenge."""
+    async def secured(
+        self, keys: CardKeys, header: str, data: bytes = b"", *, spoil: int | None = None
+    ) -> CardAnswer:
+        """Send ``header`` (CLA INS P1 P2) with *data* and its MAC under a fresh challenge; *spoil*: a wrong byte."""
         head = bytes.fromhex(header) + bytes((len(data) + 4,))
         code = keys.command_mac(await self.challenge(), head + data)
-        if spoil:
-            code = bytes((code[0] ^ 0xFF,)) + code[1:]
-        return await self.t.ask(head + data + code)
+        return await self.t.ask(head + data + spoiled(code, spoil))
 
     # PIN.
 
@@ -221,7 +249,27 @@ class Session:
         """Digits of the same length that are not the PIN."""
         return "".join(str((int(each) + 1) % 10) for each in self.pin)
 
+    async def right(self) -> CardAnswer:
+        """Ask for the tries and present the declared PIN, in the step ``pin``.
+
+        Raises :class:`PinUnsafe` with too few tries left, and when the card refuses a PIN that it has not accepted yet.
+        """
+        with self.t.step("pin"):
+            left = tries_left((await self.query()).sw)
+            if left is None or left < (FEWEST_TRIES_PROVED if self.pin_proved else FEWEST_TRIES):
+                raise PinUnsafe(
+                    Label("密码剩余次数未知或不足，不再验证密码", "PIN tries unknown or too few: no PIN is presented")
+                )
+            answer = await self.verify(self.pin)
+            if pin_refused(answer.sw) and not self.pin_proved:
+                raise PinUnsafe(
+                    Label("卡拒绝所声明的密码：请核对 PIXIT 的 card.pin", "the card refuses the declared PIN: check card.pin")
+                )
+            self.pin_proved = self.pin_proved or answer.ok
+        return answer
+
     async def verify(self, pin: str) -> CardAnswer:
+        """A PIN as it is; what may be wrong comes after :meth:`spare_tries`."""
         packed = packed_pin(pin)
         return await self.t.ask(bytes((0x00, 0x20, 0x00, 0x00, len(packed))) + packed)
 
@@ -234,11 +282,11 @@ class Session:
         return await self.t.ask(bytes((0x80, 0x5E, 0x01, 0x00, len(data))) + data)
 
     async def spare_tries(self) -> int:
-        """Tries left, asked in the step ``tries``. Raises :class:`NotHome` when a wrong PIN could lock the card."""
+        """Tries left, asked in the step ``tries``. Raises :class:`PinUnsafe` when a wrong PIN could lock the card."""
         with self.t.step("tries"):
             left = tries_left((await self.query()).sw)
         if left is None or left < FEWEST_TRIES:
-            raise NotHome(
+            raise PinUnsafe(
                 Label("密码剩余次数未知或不足，不再试错", "PIN tries unknown or too few: no wrong PIN is presented")
             )
         return left
@@ -348,3 +396,14 @@ def control(holds: bool, zh: str, en: str, about: Talk) -> None:
     """The positive control of a negative check. Raises :class:`NoObservation` where it failed."""
     if not holds:
         raise NoObservation(Label(f"对照未成立：{zh}", f"the control failed: {en}"), about.seqs)
+
+
+def pin_given(v: CardView) -> None:
+    """The declared PIN opened the card: what a check of anything behind it relies on.
+
+    Raises :class:`NoObservation` where it was not presented, or refused at once: nobody can tell then whose fault it is.
+    """
+    talk = only(v, "pin")
+    presented = len(talk.command) > 5
+    control(presented and not pin_refused(talk.sw), "所声明的密码有效", "the declared PIN is accepted", talk)
+    v.must(talk.ok, "正确密码应通过", "the right PIN must be accepted", talk)

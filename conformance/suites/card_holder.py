@@ -20,6 +20,7 @@ from conformance.suites.card_conversation import (
     generation,
     judge_keys,
     only,
+    pin_given,
     started,
 )
 from conformance.suites.card_tables import Item, holder_items
@@ -246,7 +247,7 @@ class PinIsNoKey(Check):
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)
         with t.step("verify"):
-            await session.verify(session.pin)
+            await session.right()
         with t.step("holder"):
             await session.read(0xEF06, 0x0A, 1)
         await session.select(0xEF08)
@@ -255,6 +256,7 @@ class PinIsNoKey(Check):
 
     def oracle(self, v: CardView) -> None:
         started(v)
+        pin_given(v)
         verified = only(v, "verify")
         control(verified.ok, "密码通过", "the PIN is accepted", verified)
         v.status_is(v.step("holder").last, SECURITY, "仅凭密码读取 EF06", "READ RECORD of EF06 with the PIN alone")

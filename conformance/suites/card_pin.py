@@ -8,7 +8,7 @@ from typing import ClassVar
 from conformance.model import Check
 from conformance.roles.card import CardTester
 from conformance.roles.card_view import CardView
-from conformance.suites.card_conversation import DF04, Session, control, only, started, tries_left
+from conformance.suites.card_conversation import DF04, Session, control, only, pin_given, started, tries_left
 from protocols.wire.base import Label
 
 
@@ -21,7 +21,7 @@ class PinRight(Check):
     device_class = "card"
     needs = ("card.pin",)
     control = "start"
-    kills = ("card.pin-right-refused",)
+    kills = ("card.pin-right-refused-later",)
     source = "spec/cards.md 1.6 (VERIFY)"
 
     async def stimulus(self, t: CardTester) -> None:
@@ -29,8 +29,9 @@ class PinRight(Check):
         for name in ("query", "query_again"):
             with t.step(name):
                 await session.query()
-        with t.step("verify"):
-            await session.verify(session.pin)
+        await session.right()
+        with t.step("verify_again"):
+            await session.right()
 
     def oracle(self, v: CardView) -> None:
         started(v)
@@ -38,8 +39,9 @@ class PinRight(Check):
         left = tries_left(first.sw)
         v.must(left is not None, "Lc 00 应返回 63Cx", "Lc 00 must be answered with 63Cx", first)
         v.must(first.sw == second.sw, "查询不得消耗次数", "asking must not cost a try", first, second)
-        verify = only(v, "verify")
-        v.must(verify.ok, "正确密码应通过", "the right PIN must be accepted", verify)
+        pin_given(v)
+        again = only(v, "verify_again")
+        v.must(again.ok, "正确密码再次验证应通过", "the right PIN must be accepted again", again)
 
 
 class PinWrong(Check):
@@ -57,19 +59,20 @@ class PinWrong(Check):
 
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)
-        await session.verify(session.pin)
+        await session.right()
         await session.spare_tries()
         with t.step("wrong"):
             await session.verify(session.wrong_pin())
         with t.step("after_wrong"):
             await session.query()
         with t.step("right"):
-            await session.verify(session.pin)
+            await session.right()
         with t.step("after_right"):
             await session.query()
 
     def oracle(self, v: CardView) -> None:
         started(v)
+        pin_given(v)
         full = tries_left(only(v, "tries").sw) or 0
         right = only(v, "right")
         wrong, after = only(v, "wrong"), only(v, "after_wrong")
@@ -100,7 +103,7 @@ class PinCounterSurvivesReset(Check):
 
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)
-        await session.verify(session.pin)
+        await session.right()
         await session.spare_tries()
         with t.step("wrong"):
             await session.verify(session.wrong_pin())
@@ -108,10 +111,11 @@ class PinCounterSurvivesReset(Check):
         with t.step("after_reset"):
             await session.query()
         with t.step("right"):
-            await session.verify(session.pin)
+            await session.right()
 
     def oracle(self, v: CardView) -> None:
         started(v)
+        pin_given(v)
         full = tries_left(only(v, "tries").sw) or 0
         right = only(v, "right")
         control(right.ok, "正确密码通过", "the right PIN is accepted", right)
@@ -140,7 +144,7 @@ class PinChange(Check):
 
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)
-        await session.verify(session.pin)
+        await session.right()
         await session.spare_tries()
         other = session.wrong_pin()
         with t.step("change"):
@@ -155,10 +159,11 @@ class PinChange(Check):
         with t.step("change_back"):
             await session.change_pin(other, session.pin)
         with t.step("again"):
-            await session.verify(session.pin)
+            await session.right()
 
     def oracle(self, v: CardView) -> None:
         started(v)
+        pin_given(v)
         changed = only(v, "change")
         if not v.must(changed.ok, "以旧密码修改应成功", "a change with the old PIN must succeed", changed):
             return
@@ -187,7 +192,7 @@ class PinChangeWrongOld(Check):
 
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)
-        await session.verify(session.pin)
+        await session.right()
         await session.spare_tries()
         await session.again()
         wrong = session.wrong_pin()
@@ -198,10 +203,11 @@ class PinChangeWrongOld(Check):
         with t.step("after"):
             await session.query()
         with t.step("right"):
-            await session.verify(session.pin)
+            await session.right()
 
     def oracle(self, v: CardView) -> None:
         started(v)
+        pin_given(v)
         full = tries_left(only(v, "tries").sw) or 0
         changed, after, right = only(v, "change"), only(v, "after"), only(v, "right")
         v.must(
@@ -231,16 +237,17 @@ class PinShort(Check):
 
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)
-        await session.verify(session.pin)
+        await session.right()
         with t.step("change"):
             changed = await session.change_pin(session.pin, self.SHORT)
         if changed.ok:
             await session.change_pin(self.SHORT, session.pin)
         with t.step("right"):
-            await session.verify(session.pin)
+            await session.right()
 
     def oracle(self, v: CardView) -> None:
         started(v)
+        pin_given(v)
         right, changed = only(v, "right"), only(v, "change")
         control(right.ok, "原密码有效", "the PIN is accepted", right)
         v.must(
@@ -269,12 +276,13 @@ class PinNeeded(Check):
         await session.select(DF04)
         with t.step("before"):
             await session.read(0xEF05, 0x84, 3)
-        await session.verify(session.pin)
+        await session.right()
         with t.step("after"):
             await session.read(0xEF05, 0x84, 3)
 
     def oracle(self, v: CardView) -> None:
         started(v)
+        pin_given(v)
         after = only(v, "after")
         v.must(
             after.ok and after.data[:2] == b"\x84\x03",
@@ -301,19 +309,20 @@ class PinWrongOpensNothing(Check):
 
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)
-        await session.verify(session.pin)
+        await session.right()
         await session.spare_tries()
         await session.again()
         await session.select(DF04)
         await session.verify(session.wrong_pin())
         with t.step("closed"):
             await session.read(0xEF05, 0x84, 3)
-        await session.verify(session.pin)
+        await session.right()
         with t.step("after"):
             await session.record(0x84, 3)
 
     def oracle(self, v: CardView) -> None:
         started(v)
+        pin_given(v)
         after = only(v, "after")
         control(after.ok and bool(after.data), "正确密码后可读", "it is read with the right PIN", after)
         v.status_is(v.step("closed").last, (0x6982,), "错误密码后读取", "READ RECORD after a wrong PIN")
@@ -336,7 +345,7 @@ class PinLostOnReset(Check):
         session = await Session.open(t)
         for name, warm in (("warm", True), ("cold", False)):
             await session.select(DF04)
-            await session.verify(session.pin)
+            await session.right()
             with t.step("before"):
                 await session.read(0xEF05, 0x84, 3)
             await session.again(warm)
@@ -346,6 +355,7 @@ class PinLostOnReset(Check):
 
     def oracle(self, v: CardView) -> None:
         started(v)
+        pin_given(v)
         before = only(v, "before")
         control(before.ok and bool(before.data), "验证密码后可读", "it is read with the PIN", before)
         for name, zh in (("warm", "热复位"), ("cold", "冷复位")):

@@ -20,10 +20,11 @@ from conformance.suites.card_account import (
     TERMINAL_SEQUENCE,
     TIME,
     Account,
+    judge_account,
     purchase_start,
     state,
 )
-from conformance.suites.card_conversation import Session, control, judge_keys, only, started
+from conformance.suites.card_conversation import Session, control, only, pin_given, started
 from protocols.link.base import LinkError
 from protocols.wire.base import Label
 
@@ -52,7 +53,7 @@ class AccountBalance(Check):
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)
         await session.select(0xDF04)
-        await session.verify(session.pin)
+        await session.right()
         with t.step("balance"):
             await t.ask("B026000104")
         with t.step("init"):
@@ -60,6 +61,7 @@ class AccountBalance(Check):
 
     def oracle(self, v: CardView) -> None:
         started(v)
+        pin_given(v)
         told = only(v, "balance")
         v.must(told.ok and len(told.data) == 4, "读余额应返回 4 字节", "GET BALANCE must give 4 bytes", told)
         begun = purchase_start(only(v, "init"))
@@ -100,7 +102,7 @@ class Purchase(Check):
         await account.look("after")
 
     def oracle(self, v: CardView) -> None:
-        keys = judge_keys(v)
+        keys = judge_account(v)
         begun, debit = purchase_start(only(v, "init")), only(v, "debit")
         if not v.must(debit.ok, "MAC1 正确的消费应成功", "a purchase with the right MAC1 must succeed", debit):
             return
@@ -161,7 +163,7 @@ class PurchaseLog(Check):
         await account.look("after")
 
     def oracle(self, v: CardView) -> None:
-        judge_keys(v)
+        judge_account(v)
         debit = only(v, "debit")
         control(debit.ok, "消费成功", "the purchase succeeds", debit)
         log = state(v, "after")[0].log
@@ -204,7 +206,7 @@ class PurchaseProof(Check):
             await t.ask("B02E000202FFFE")
 
     def oracle(self, v: CardView) -> None:
-        judge_keys(v)
+        judge_account(v)
         debit, proof = only(v, "debit"), only(v, "proof")
         control(debit.ok and len(debit.data) == 8, "消费成功", "the purchase succeeds", debit)
         v.must(
@@ -264,7 +266,7 @@ class PurchaseTorn(Check):
                 await account.t.pause(RETURN_PAUSE_S)
 
     def oracle(self, v: CardView) -> None:
-        judge_keys(v)
+        judge_account(v)
         before, after = v.each("before"), v.each("after")
         debits = v.each("debit")
         torn = [step for step in debits if any(not each.answered for each in step.exchanges)]

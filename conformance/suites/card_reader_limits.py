@@ -27,7 +27,7 @@ from conformance.suites.card_reader_words import (
     position,
 )
 from protocols.driver.card_reader import ACK, ENQ, EOT
-from protocols.wire.base import Control, Frame, Label
+from protocols.wire.base import Frame, Label
 from protocols.wire.card_reader import Media, Op, Place, Request
 
 

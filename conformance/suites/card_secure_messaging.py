@@ -13,12 +13,18 @@ from conformance.roles.card_view import CardView
 from conformance.suites.card_basic_files import must_be_record
 from conformance.suites.card_conversation import (
     KEY_PUK,
+    KEY_RK,
     KEY_UK,
+    SPOILED_MAC,
     Session,
     control,
+    generation,
     judge_keys,
     only,
     packed_pin,
+    pin_given,
+    spoiled,
+    talks,
     tries_left,
 )
 from conformance.suites.card_tables import BASIC
@@ -110,7 +116,8 @@ class _UpdateRefused(Check):
         judge_keys(v)
         before, after, same = only(v, "before"), only(v, "after"), only(v, "same")
         control(same.ok, "正确的写记录成功", "the right update succeeds", same)
-        v.status_is(v.step("refused").last, REFUSED_UPDATE, "不正确的写记录", "an update that is not right")
+        for step in v.each("refused"):
+            v.status_is(step.last, REFUSED_UPDATE, "不正确的写记录", "an update that is not right")
         v.must(after.data == before.data, "记录内容不得改变", "the record must not have changed", before, after)
 
 
@@ -120,13 +127,14 @@ class UpdateWrongMac(_UpdateRefused):
     id = "card.sm.wrong_mac"
     title = Label("MAC 错误的写记录被拒绝", "an update with a wrong MAC is refused")
     clauses = ("DG-GEN-03",)
-    kills = ("card.mac-ignored", "card.update-mac-ignored")
+    kills = ("card.mac-first-byte", "card.mac-ignored", "card.update-mac-ignored")
 
     async def try_update(self, t: CardTester, session: Session, record: bytes) -> None:
         keys = await session.keys()
-        await session.authenticate(keys, KEY_UK)
-        with t.step("refused"):
-            await session.secured(keys, UPDATE, record, spoil=True)
+        for at in SPOILED_MAC:
+            await session.authenticate(keys, KEY_UK)
+            with t.step("refused"):
+                await session.secured(keys, UPDATE, record, spoil=at)
 
 
 class UpdateWithoutMac(_UpdateRefused):
@@ -159,6 +167,29 @@ class UpdateWithoutRight(_UpdateRefused):
             await session.secured(keys, UPDATE, record)
 
 
+class UpdateWithOtherKey(_UpdateRefused):
+    """DG-GEN-03, DG-W20-11: rights are not interchangeable: who proved PUK or the read key may not rewrite the card."""
+
+    id = "card.sm.update_with_other_key"
+    title = Label("认证其他密钥后的写记录被拒绝", "an update after another key was proved is refused")
+    clauses = ("DG-GEN-03", "DG-W20-11")
+    kills = ("card.any-key-all-rights", "card.rights-for-all", "card.update-with-any-right")
+
+    async def try_update(self, t: CardTester, session: Session, record: bytes) -> None:
+        keys = await session.keys()
+        for key in (KEY_PUK, KEY_RK) if generation(t.facts) == "3.0" else (KEY_PUK,):
+            await session.again()
+            with t.step("proved"):
+                await session.authenticate(keys, key)
+            with t.step("refused"):
+                await session.secured(keys, UPDATE, record)
+
+    def oracle(self, v: CardView) -> None:
+        super().oracle(v)
+        for step in v.each("proved"):
+            control(step.last.sw == 0x9000, "外部认证成功", "the other key is proved", talks(step)[-1])
+
+
 class PinUnblock(Check):
     """DG-W20-11, LL-A1-18: the counter service unblocks a PIN with PUK; the tries must be full again afterwards.
 
@@ -178,7 +209,7 @@ class PinUnblock(Check):
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)
         keys = await session.keys()
-        await session.verify(session.pin)
+        await session.right()
         await session.spare_tries()
         await session.verify(session.wrong_pin())
         with t.step("spent"):
@@ -189,10 +220,11 @@ class PinUnblock(Check):
         with t.step("full"):
             await session.query()
         with t.step("right"):
-            await session.verify(session.pin)
+            await session.right()
 
     def oracle(self, v: CardView) -> None:
         judge_keys(v)
+        pin_given(v)
         full = tries_left(only(v, "tries").sw)
         spent, unblocked, after = only(v, "spent"), only(v, "unblock"), only(v, "full")
         control(tries_left(spent.sw) == (full or 0) - 1, "先用去一次", "a try was spent first", spent)
@@ -218,7 +250,7 @@ class PinUnblockRefused(Check):
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)
         keys = await session.keys()
-        await session.verify(session.pin)
+        await session.right()
         await session.spare_tries()
         await session.verify(session.wrong_pin())
         with t.step("spent"):
@@ -226,19 +258,22 @@ class PinUnblockRefused(Check):
         with t.step("no_puk"):
             await session.secured(keys, "84240000")
         await session.authenticate(keys, KEY_PUK)
-        with t.step("wrong_mac"):
-            await session.secured(keys, "84240000", spoil=True)
+        for at in SPOILED_MAC:
+            with t.step("wrong_mac"):
+                await session.secured(keys, "84240000", spoil=at)
         with t.step("after"):
             await session.query()
         with t.step("right"):
-            await session.verify(session.pin)
+            await session.right()
 
     def oracle(self, v: CardView) -> None:
         judge_keys(v)
+        pin_given(v)
         right, spent, after = only(v, "right"), only(v, "spent"), only(v, "after")
         control(right.ok, "正确密码通过", "the right PIN is accepted", right)
         v.status_is(v.step("no_puk").last, (0x6982, 0x6985), "未认证 PUK 的解锁", "an unblock without PUK")
-        v.status_is(v.step("wrong_mac").last, REFUSED_MAC, "MAC 错误的解锁", "an unblock with a wrong MAC")
+        for step in v.each("wrong_mac"):
+            v.status_is(step.last, REFUSED_MAC, "MAC 错误的解锁", "an unblock with a wrong MAC")
         v.must(after.sw == spent.sw, "剩余次数不得恢复", "the tries must not be restored", spent, after)
 
 
@@ -252,46 +287,53 @@ class PinReload(Check):
     needs = ("card.test_keys", "card.pin")
     control = "restored"
     damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1, "card_writes": 2}
-    kills = ("card.pin-change-nothing", "card.reload-any-mac", "card.reload-nothing")
+    kills = ("card.pin-change-nothing", "card.reload-any-mac", "card.reload-keeps-tries", "card.reload-nothing")
     source = "spec/cards.md 1.6 (RELOAD PIN)"
 
     async def stimulus(self, t: CardTester) -> None:
         session = await Session.open(t)
         await session.keys()
-        await session.verify(session.pin)
+        await session.right()
         await session.spare_tries()
         other = session.wrong_pin()
-        with t.step("wrong_mac"):
-            await self._reload(session, other, spoil=True)
+        for at in SPOILED_MAC:
+            with t.step("wrong_mac"):
+                await self._reload(session, other, spoil=at)
         with t.step("kept"):
-            await session.verify(session.pin)
+            await session.right()
+        await session.spare_tries()
+        await session.verify(session.wrong_pin())
         with t.step("reload"):
             await self._reload(session, other)
         await session.again()
+        with t.step("full"):
+            await session.query()
         with t.step("new"):
             await session.verify(other)
         await self._reload(session, session.pin)
         with t.step("restored"):
-            await session.verify(session.pin)
+            await session.right()
 
     @staticmethod
-    async def _reload(session: Session, pin: str, *, spoil: bool = False) -> None:
+    async def _reload(session: Session, pin: str, *, spoil: int | None = None) -> None:
         keys = await session.keys()
         await session.authenticate(keys, KEY_PUK)
         challenge = await session.challenge()
         cipher = keys.enciphered(challenge, packed_pin(pin))
         command = bytes.fromhex("84240001") + bytes((len(cipher) + 4,)) + cipher
         code = keys.command_mac(challenge, command)
-        if spoil:
-            code = bytes((code[0] ^ 0xFF,)) + code[1:]
-        await session.t.ask(command + code)
+        await session.t.ask(command + spoiled(code, spoil))
 
     def oracle(self, v: CardView) -> None:
         judge_keys(v)
+        pin_given(v)
         kept, restored = only(v, "kept"), only(v, "restored")
-        v.status_is(v.step("wrong_mac").last, REFUSED_MAC, "MAC 错误的重装", "a reload with a wrong MAC")
+        for step in v.each("wrong_mac"):
+            v.status_is(step.last, REFUSED_MAC, "MAC 错误的重装", "a reload with a wrong MAC")
         v.must(kept.ok, "其后原密码应仍有效", "the PIN must be the same after it", kept)
         reloaded, new = only(v, "reload"), only(v, "new")
         v.must(reloaded.ok, "重装应成功", "the reload must succeed", reloaded)
+        full, tries = only(v, "full"), only(v, "tries")
+        v.must(full.sw == tries.sw, "重装应恢复次数", "the reload must restore the tries", tries, full)
         v.must(new.ok, "新密码应通过", "the new PIN must be accepted", new)
         v.must(restored.ok, "应能重装回原密码", "the old PIN must be loaded back", restored)

@@ -106,6 +106,8 @@ class CardReader:
     def __init__(self, port: ReaderPort) -> None:
         self.port = port
         self.dialect = port.dialect
+        self._copies_about = False
+        """A command was sent again into silence: the reader may have kept the copy, and answer it later."""
 
     async def request(self, request: Request, reply_limit_s: float | None = None, *, repeatable: bool = True) -> Reply:
         """One whole exchange. A refusal is a normal reply here: see :meth:`demand` for calls that must succeed."""
@@ -147,8 +149,9 @@ class CardReader:
                 if rules.host_ack:
                     await self.port.send(bytes((ACK,)))
                 if not self.dialect.answers(text, item.text):
-                    overtaken = rules.enq
+                    overtaken = self._copies_about = rules.enq
                     continue  # a stale answer to an earlier command: acknowledged and dropped
+                await self._forget_copies()
                 return self._decoded(item)
             if isinstance(item, Control):
                 overtaken = not await self._late_word(item, frame, overtaken) and overtaken
@@ -161,9 +164,20 @@ class CardReader:
         if self.dialect.rules.enq:
             await self.port.send(bytes((ENQ,)))
 
+    async def _forget_copies(self) -> None:
+        """Cancel copies that a reader with ENQ holds: it would take the next command's ENQ for theirs.
+
+        Only once an answer is here, for EOT in a motion would cancel that (open-readings.md).
+        """
+        if self._copies_about and self.dialect.rules.enq:
+            await self.port.send(bytes((EOT,)))
+            await self.port.drain(self.dialect.rules.timing.ack_s)
+        self._copies_about = False
+
     async def _late_word(self, item: Control, frame: bytes, overtaken: bool) -> bool:
         """A control byte after the ENQ. True when it was this command's ACK: the one before was an earlier command's."""
         if item.byte == ACK and self.dialect.rules.enq:
+            self._copies_about = True
             await self._fetch()
             return True
         if item.byte == NAK and overtaken:
@@ -184,6 +198,7 @@ class CardReader:
                 if await self._acknowledged(timing.ack_s):
                     return
             except NoReply:
+                self._copies_about = True
                 if not repeatable:
                     return  # it may have arrived: its answer will tell, or the limit for it
                 if attempt == timing.resends:

@@ -11,7 +11,7 @@ import typer
 from protocols.wire.base import Label
 from tui.command import command, group, option_help
 from tui.commands.certify import overall_text
-from tui.console import EXIT_CONFIGURATION, Console, UserError
+from tui.console import Console, UserError
 from tui.dossiers import find_dossiers, latest_dossier, trace_lines
 
 if TYPE_CHECKING:
@@ -52,22 +52,33 @@ def _register_verify(dossier: typer.Typer) -> None:
             str | None,
             typer.Option("--key", metavar="FINGERPRINT", help=option_help("签名者公钥指纹", "who must have signed")),
         ] = None,
+        pixit: Annotated[
+            Path | None,
+            typer.Option(
+                "--pixit",
+                metavar="FILE",
+                help=option_help(
+                    "档案不含的 PIXIT 密钥：YAML，槽位对应各值",
+                    "PIXIT keys that no dossier holds: YAML, slot to values",
+                ),
+            ),
+        ] = None,
     ) -> int:
-        from conformance.service import verify_dossier
+        from conformance.service import load_pixit, verify_dossier
 
         try:
-            found = verify_dossier(path, pinned=key)
+            found = verify_dossier(path, pinned=key, secrets=load_pixit(pixit) if pixit else None)
         except ValueError as error:
             raise UserError(
                 Label(f"--key 不是指纹：{error}", f"--key is no fingerprint: {error}"),
                 Label("给出 64 位十六进制指纹", "give the 64 hexadecimal digits of the fingerprint"),
             ) from error
-        console.say(found.render(console.language), style="green" if found.ok else "bold red")
+        console.say(found.render(console.language), style={0: "green", 3: "yellow"}.get(found.exit_code, "bold red"))
         console.say(console.text("签名公钥指纹：", "key fingerprint: ") + (found.fingerprint or "-"))
         if found.overall:
             console.say(console.text("总评：", "overall: ") + overall_text(found.overall, console))
         console.document(found.to_json())
-        return 0 if found.ok else EXIT_CONFIGURATION
+        return found.exit_code
 
 
 def _register_show(dossier: typer.Typer) -> None:
