@@ -168,7 +168,7 @@ class _Run:
                 await tester.close()
                 self.shown_links[target] = live.readers[target].link_shown
             else:
-                seen = await look_at_card(target, live.cards[target].port)
+                seen = await look_at_card(target, live.cards[target].port, self._pin_of(target))
                 self.shown_links[target] = live.cards[target].link_shown
             self.described[target] = seen.text.en.partition(": ")[2]
             history.append(target, "-", "preflight", name=seen.name, ok=seen.ok, text=seen.text.en)
@@ -176,6 +176,11 @@ class _Run:
             self._say("preflight", target=target, text=seen.text if seen.ok else seen.remedy)
             if not seen.ok:
                 self._give_up((target,), seen)
+
+    def _pin_of(self, target: str) -> str:
+        """The PIN that checks of *target* will present; empty when none of them does."""
+        needed = any(each.target == target and "card.pin" in each.check.needs for each in self.resolved.selected)
+        return str(self.resolved.facts(target)["pixit"].get("card.pin", "")) if needed else ""
 
     def _give_up(self, targets: Iterable[str], why: PreflightResult) -> None:
         """A target that preflight could not reach gets errors, never silence: nothing was skipped without a word."""

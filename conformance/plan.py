@@ -23,8 +23,9 @@ from scenarios.models import Bench, Plan, Slot
 from scenarios.profiles import DeviceClassProfile, device_class_profile, load_profile
 from scenarios.simulated import SAM_SOCKETS
 from scenarios.vouched import expected_cards, expected_sams
+from simulators.card.people import DEFAULT_PERSON
 
-__all__ = ["WITHHELD", "PlanError", "Resolved", "Selected", "lock_of", "resolve", "suite_hash", "tool_version"]
+__all__ = ["WITHHELD", "PlanError", "Resolved", "Selected", "lock_of", "resolve", "suite_hash", "tool_version", "vouched"]
 
 _HASHED_SUFFIXES = (".py", ".yaml", ".j2", ".css")
 _HASHED = ("conformance", "protocols/wire", "scenarios/profiles")
@@ -72,6 +73,8 @@ class Resolved:
         pixit = dict(self.pixit.get(target, {}))
         if (person := self.bench.person_of(target)) is not None:
             pixit.setdefault("card.pin", person.pin)  # never shown: the history and the lock leave PINs out
+        elif slot.device_class == "card" and slot.simulated:
+            pixit.setdefault("card.pin", DEFAULT_PERSON.pin)
         return {
             "dialect": slot.dialect,
             "generation": self.pics[target].get("card.generation"),
@@ -79,13 +82,13 @@ class Resolved:
             "parameters": dict(self.parameters[target]),
             "pixit": pixit,
             **({"story": list(self.plan.story)} if self.plan.story else {}),
-            **_vouched(slot),
+            **vouched(slot),
             "bench_class": self.bench.bench_class,
             "clock": self.bench.clock,
         }
 
 
-def _vouched(slot: Slot) -> dict[str, Any]:
+def vouched(slot: Slot) -> dict[str, Any]:
     """Cards and PSAMs that are known byte for byte: those of a simulated reader with a simulated hand."""
     if slot.device_class != "card_reader" or not slot.simulated:
         return {}
@@ -131,6 +134,7 @@ def resolve(plan: Plan, checks: Sequence[Check] | None = None) -> Resolved:
     selected, not_run = _choose(plan, bench, pics, everything)
     if not selected:
         problems.append(f"plan {plan.plan}: nothing is selected by {', '.join(plan.select)}")
+    problems += [f"plan {plan.plan}: {each}" for each in _unset_pins(plan, bench, selected)]
     known = {each.id for each in everything}
     problems += [
         f"plan {plan.plan}: waiver for unknown check {w.check!r}" for w in plan.waivers if w.check not in known
@@ -139,6 +143,16 @@ def resolve(plan: Plan, checks: Sequence[Check] | None = None) -> Resolved:
     if problems:
         raise PlanError(problems)
     return Resolved(plan, bench, tuple(selected), tuple(not_run), pics, parameters, plan.pixit)
+
+
+def _unset_pins(plan: Plan, bench: Bench, selected: Sequence[Selected]) -> list[str]:
+    """A PIN is never guessed on a real card: each wrong one takes a try."""
+    asked = dict.fromkeys(each.target for each in selected if "card.pin" in each.check.needs)
+    return [
+        f"PIXIT of {name}: unset: card.pin. Set the PIN of this card, or declare PICS card.pin false"
+        for name in asked
+        if not bench.slots[name].simulated and plan.pixit.get(name, {}).get("card.pin") is None
+    ]
 
 
 def _declared(plan: Plan, target: str, profile: DeviceClassProfile, problems: list[str]) -> Mapping[str, Any]:

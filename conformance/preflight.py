@@ -10,6 +10,14 @@ from pathlib import Path
 
 from conformance.result import NO_TEXT, PreflightResult
 from conformance.roles.card_reader import ReaderTester, clearing_initialise
+from conformance.suites.card_conversation import (
+    FEWEST_TRIES,
+    QUERY_PIN,
+    SELECT_SSSE,
+    names_ssse,
+    packed_pin,
+    tries_left,
+)
 from protocols.driver.card_reader import NoReply
 from protocols.link.base import CardPort, LinkError
 from protocols.wire.base import Label
@@ -106,8 +114,10 @@ async def look_at_reader(tester: ReaderTester) -> PreflightResult:
     return PreflightResult(name, True, Label(f"{text.zh}：{described}", f"{text.en}: {described}"))
 
 
-async def look_at_card(name: str, port: CardPort) -> PreflightResult:
-    """Is there a card that answers to reset?"""
+async def look_at_card(name: str, port: CardPort, pin: str = "") -> PreflightResult:
+    """Is there a card that answers to reset, and is *pin* its PIN? It is presented once, and only where the card is a
+    social security card with tries to spare: a wrong declaration must not cost one with every check.
+    """
     text = Label(f"卡 {name} 应答复位", f"card {name} answers to reset")
     try:
         atr = await port.power_on()
@@ -115,9 +125,40 @@ async def look_at_card(name: str, port: CardPort) -> PreflightResult:
         return PreflightResult(
             f"card.{name}", False, text, Label(f"没有卡或无应答：{error}", f"no card, or mute: {error}")
         )
+    if pin and (refusal := await _pin_refusal(port, pin)) is not None:
+        return PreflightResult(f"card.{name}", False, Label(f"卡 {name} 的密码", f"the PIN of card {name}"), refusal)
     return PreflightResult(
         f"card.{name}", True, Label(f"{text.zh}：{atr.hex().upper()}", f"{text.en}: {atr.hex().upper()}")
     )
+
+
+async def _pin_refusal(port: CardPort, pin: str) -> Label | None:
+    """What to mend when the card says that *pin* is wrong; None when it accepts it or nothing can be said here."""
+    try:
+        fci = await _whole_answer(port, SELECT_SSSE)
+        if not names_ssse(fci[:-2]):
+            return None
+        tries = tries_left(int.from_bytes((await port.transmit(QUERY_PIN))[-2:]))
+        if tries is None or tries < FEWEST_TRIES:
+            return None  # each check that needs the PIN asks the same, and says so
+        packed = packed_pin(pin)
+        answer = await port.transmit(bytes((0x00, 0x20, 0x00, 0x00, len(packed))) + packed)
+    except LinkError:
+        return None
+    left = tries_left(int.from_bytes(answer[-2:]))
+    if left is None:
+        return None
+    return Label(
+        f"卡拒绝 PIXIT 的 card.pin，还剩 {left} 次：改正计划中的 card.pin 后再运行，勿反复重试",
+        f"the card refuses card.pin of the PIXIT, {left} tries left: correct card.pin in the plan before any other run",
+    )
+
+
+async def _whole_answer(port: CardPort, command: bytes) -> bytes:
+    answer = await port.transmit(command)
+    if len(answer) == 2 and answer[0] == 0x61:
+        return await port.transmit(bytes((0x00, 0xC0, 0x00, 0x00, answer[1])))
+    return answer
 
 
 def failures(results: Sequence[PreflightResult]) -> list[PreflightResult]:

@@ -23,6 +23,8 @@ __all__ = ["VOUCHED_CARDS", "expected_cards", "expected_sams", "sam_cards"]
 VOUCHED_CARDS = ("1.0", "2.0", "3.0", "3.0/2")
 """Words of social security cards that the hand inserts."""
 
+STORAGE_CARDS = ("m1-s50", "m1-s70")
+
 _SELECT = (bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"), bytes.fromhex("00A4020002EF05"))
 _RECORDS = {0x01: 0x12, 0x02: 0x03, 0x03: 0x06, 0x04: 0x0E, 0x05: 0x06, 0x06: 0x06}
 """Tag to length of the record, tag and length byte among it."""
@@ -45,6 +47,8 @@ def expected_cards() -> Mapping[str, Mapping[str, Any]]:
     """Word of the hand to what is known of that card: ``atr``, ``records`` (tag to digest), ``keyed`` (the keys come
     from the test root key), ``rf``, ``tracks`` (number to digest); hexadecimal. The same for every seed."""
     found: dict[str, Mapping[str, Any]] = {word: _social_security(make_body(word)) for word in VOUCHED_CARDS}
+    for word in STORAGE_CARDS:
+        found[word] = {"rf": {"uid": uid_of(make_body(word)).hex()}}
     stripe = make_body("magstripe")
     found["magstripe"] = {"tracks": {str(n): digest(text.encode("ascii")) for n, text in stripe.tracks.items()}}
     psam = make_body("psam").chip

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from conformance.dossier.verification import Verification
+from conformance.plan import vouched
 from conformance.result import BenchSlot, RunResult
 from conformance.strict_json import to_plain
 from protocols.record import Record
@@ -16,7 +17,18 @@ __all__ = ["bench_of", "check_stamps"]
 
 _PTY_SHOWN = re.compile(r"serial:///dev/(pts/|ttys)\d+(\?baud=9600)?")
 _VPCD_SHOWN = re.compile(r"vpcd://[\w.:\[\]-]*:\d{1,5}")
-_TOLD_TO_ORACLES = ("dialect", "generation", "pics", "parameters", "pixit", "story", "bench_class", "clock")
+_TOLD_TO_ORACLES = (
+    "dialect",
+    "generation",
+    "pics",
+    "parameters",
+    "pixit",
+    "story",
+    "bench_class",
+    "clock",
+    "cards",
+    "sams",
+)
 
 
 def bench_of(lock: Mapping[str, Any]) -> Bench | None:
@@ -163,9 +175,10 @@ def _check_facts(lock: Mapping[str, Any], bench: Bench, record: Record, found: V
         "story": lock.get("story") or None,
         "bench_class": bench.bench_class,
         "clock": bench.clock,
+        **vouched(slot),
     }
     for name in _TOLD_TO_ORACLES:
-        stated, wanted = to_plain(facts.get(name)), to_plain(implied[name])
+        stated, wanted = to_plain(facts.get(name)), to_plain(implied.get(name))
         if stated != wanted:
             zh, en = f"判定所用的 {name} 与计划锁不同", f"judged under {name} other than those of the plan lock"
             found.problem("history.jsonl", where, zh, en)

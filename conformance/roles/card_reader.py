@@ -205,7 +205,7 @@ class ReaderTester:
                     if left == 1:
                         await self._restart()
                 except NoReply:
-                    await self._try_hand("poweron")
+                    await (self._restart() if left == 1 else self._try_hand("poweron"))
                     await self.close()
                 except LinkClosed:
                     await self._try_hand("poweron")

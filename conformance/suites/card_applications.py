@@ -62,6 +62,7 @@ class MedicalRecords(Check):
     needs = ("card.pin",)
     variants = ("2.0", "3.0")
     control = "verify"
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1}
     kills = ("card.df04-length",)
     source = "spec/cards.md 1.5 (DF04 EF05)"
 
@@ -96,6 +97,7 @@ class MedicalLogProtected(Check):
     device_class = "card"
     needs = ("card.pin",)
     control = "open"
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1}
     kills = ("card.log-free",)
     source = "spec/cards.md 1.5 (DF04 EF08)"
 

@@ -198,7 +198,7 @@ class ExternalAuthenticationWrong(Check):
     device_class = "card"
     needs = ("card.test_keys",)
     control = "right"
-    damage: ClassVar[Mapping[str, int]] = {"key_tries": 1}
+    damage: ClassVar[Mapping[str, int]] = {"key_tries": 3}
     kills = ("card.external-accepts", "card.key-counter-kept", "card.proof-first-byte", "card.proof-half")
     source = "spec/cards.md 1.6 (EXTERNAL AUTH)"
 

@@ -52,6 +52,7 @@ SSSE_NAME = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
 CONTACTLESS_HEAD = bytes.fromhex("3B8D8001")
 """PC/SC part 3: no interface bytes but TD1 80 and TD2 01, 13 historical bytes."""
 SELECT_SSSE = bytes.fromhex("00A404000F") + SSSE_NAME
+QUERY_PIN = bytes.fromhex("0020000000")
 DF04 = 0xDF04
 KEY_UK, KEY_PUK, KEY_RK = 0x04, 0x06, 0x0A
 """P2 of EXTERNAL AUTHENTICATE in SSSE: update, PIN unblocking, reading of the holder's file (cards.md 1.6)."""
@@ -231,9 +232,7 @@ class Session:
         """EXTERNAL AUTHENTICATE with a ready cryptogram."""
         return await self.t.ask(bytes((0x00, 0x82, 0x00, key_id, 0x10)) + proof + AUTH_DATA)
 
-    async def secured(
-        self, keys: CardKeys, header: str, data: bytes = b"", *, spoil: int | None = None
-    ) -> CardAnswer:
+    async def secured(self, keys: CardKeys, header: str, data: bytes = b"", *, spoil: int | None = None) -> CardAnswer:
         """Send ``header`` (CLA INS P1 P2) with *data* and its MAC under a fresh challenge; *spoil*: a wrong byte."""
         head = bytes.fromhex(header) + bytes((len(data) + 4,))
         code = keys.command_mac(await self.challenge(), head + data)
@@ -263,7 +262,10 @@ class Session:
             answer = await self.verify(self.pin)
             if pin_refused(answer.sw) and not self.pin_proved:
                 raise PinUnsafe(
-                    Label("卡拒绝所声明的密码：请核对 PIXIT 的 card.pin", "the card refuses the declared PIN: check card.pin")
+                    Label(
+                        "卡拒绝所声明的密码：请核对 PIXIT 的 card.pin",
+                        "the card refuses the declared PIN: check card.pin",
+                    )
                 )
             self.pin_proved = self.pin_proved or answer.ok
         return answer
@@ -275,7 +277,7 @@ class Session:
 
     async def query(self) -> CardAnswer:
         """VERIFY with Lc 00: how many tries are left."""
-        return await self.t.ask(bytes.fromhex("0020000000"))
+        return await self.t.ask(QUERY_PIN)
 
     async def change_pin(self, old: str, new: str) -> CardAnswer:
         data = packed_pin(old) + b"\xff" + packed_pin(new)

@@ -241,6 +241,7 @@ class PinIsNoKey(Check):
     variants = ("3.0",)
     needs = ("card.pin",)
     control = "verify"
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1}
     kills = ("card.biometrics-free",)
     source = "spec/cards.md 1.4, 1.6"
 

@@ -39,7 +39,7 @@ class Load(Check):
     device_class = "card"
     needs = NEEDS
     control = "init"
-    damage: ClassVar[Mapping[str, int]] = {"card_writes": 2}
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1, "card_writes": 2}
     kills = ("card.load-nothing", "card.sequence-stands")
     source = "spec/cards.md 1.7"
 
@@ -90,7 +90,7 @@ class LoadWrongMac(Check):
     device_class = "card"
     needs = NEEDS
     control = "right"
-    damage: ClassVar[Mapping[str, int]] = {"card_writes": 3}
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1, "card_writes": 3}
     kills = ("card.mac2-first-byte", "card.mac2-ignored")
     source = "spec/cards.md 1.7 (rules)"
 
@@ -126,7 +126,7 @@ class LoadInitOnce(Check):
     device_class = "card"
     needs = NEEDS
     control = "right"
-    damage: ClassVar[Mapping[str, int]] = {"card_writes": 3}
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1, "card_writes": 3}
     kills = ("card.init-stays",)
     source = "spec/cards.md 1.7 (rules)"
 
@@ -159,7 +159,7 @@ class LoadTac(Check):
     device_class = "card"
     needs = NEEDS
     control = "credit"
-    damage: ClassVar[Mapping[str, int]] = {"card_writes": 2}
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1, "card_writes": 2}
     kills = ("card.tac-constant",)
     source = "spec/cards.md 1.7; Unknown 9 (balance in the TAC taken as the new balance)"
 

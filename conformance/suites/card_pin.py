@@ -21,6 +21,7 @@ class PinRight(Check):
     device_class = "card"
     needs = ("card.pin",)
     control = "start"
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1}
     kills = ("card.pin-right-refused-later",)
     source = "spec/cards.md 1.6 (VERIFY)"
 
@@ -229,7 +230,7 @@ class PinShort(Check):
     device_class = "card"
     needs = ("card.pin",)
     control = "right"
-    damage: ClassVar[Mapping[str, int]] = {"card_writes": 1}
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1, "card_writes": 1}
     kills = ("card.pin-short",)
     source = "spec/cards.md 1.6 (CHANGE PIN: at least 4 digits)"
 
@@ -268,6 +269,7 @@ class PinNeeded(Check):
     needs = ("card.pin",)
     variants = ("2.0", "3.0")
     control = "after"
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1}
     kills = ("card.df04-length",)
     source = "spec/cards.md 1.5 (DF04 EF05)"
 
@@ -338,6 +340,7 @@ class PinLostOnReset(Check):
     needs = ("card.pin",)
     variants = ("2.0", "3.0")
     control = "before"
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1}
     kills = ("card.pin-over-reset", "card.rights-over-reset", "card.rights-over-warm-reset")
     source = "spec/cards.md 1.5, 1.6"
 

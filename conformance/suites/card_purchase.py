@@ -47,6 +47,7 @@ class AccountBalance(Check):
     device_class = "card"
     needs = ("card.offline_account", "card.pin")
     control = "balance"
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1}
     kills = ("card.balance-in-yuan", "card.balance-moves")
     source = "spec/cards.md 1.7"
 
@@ -86,7 +87,7 @@ class Purchase(Check):
     device_class = "card"
     needs = NEEDS
     control = "init"
-    damage: ClassVar[Mapping[str, int]] = {"card_writes": 2}
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1, "card_writes": 2}
     kills = ("card.debit-twice", "card.tac-constant")
     source = "spec/cards.md 1.7"
 
@@ -150,7 +151,7 @@ class PurchaseLog(Check):
     device_class = "card"
     needs = NEEDS
     control = "debit"
-    damage: ClassVar[Mapping[str, int]] = {"card_writes": 2}
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1, "card_writes": 2}
     kills = ("card.log-missing", "card.log-wrong")
     source = "spec/cards.md 1.5 (DF04 EF08), 1.7"
 
@@ -188,7 +189,7 @@ class PurchaseProof(Check):
     device_class = "card"
     needs = NEEDS
     control = "debit"
-    damage: ClassVar[Mapping[str, int]] = {"card_writes": 2}
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1, "card_writes": 2}
     kills = ("card.proof-any", "card.proof-missing")
     source = "spec/cards.md 1.7 (GET TRANSACTION PROOF), 1.8 (9406)"
 
@@ -231,7 +232,7 @@ class PurchaseTorn(Check):
     needs = NEEDS
     hand = ("tear",)
     control = "before"
-    damage: ClassVar[Mapping[str, int]] = {"card_writes": 8}
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1, "card_writes": 8}
     kills = ("card.log-missing", "card.torn-log-first", "card.torn-write-through")
     source = "spec/cards.md 1.7 (rules: atomic)"
 

@@ -32,7 +32,7 @@ class PurchaseWrongMac(Check):
     device_class = "card"
     needs = NEEDS
     control = "right"
-    damage: ClassVar[Mapping[str, int]] = {"card_writes": 3}
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1, "card_writes": 3}
     kills = ("card.mac1-first-byte", "card.mac1-ignored")
     source = "spec/cards.md 1.7 (rules)"
 
@@ -68,7 +68,7 @@ class PurchaseInitOnce(Check):
     device_class = "card"
     needs = NEEDS
     control = "right"
-    damage: ClassVar[Mapping[str, int]] = {"card_writes": 3}
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1, "card_writes": 3}
     kills = ("card.init-stays",)
     source = "spec/cards.md 1.7 (rules)"
 
@@ -101,7 +101,7 @@ class PurchaseReplay(Check):
     device_class = "card"
     needs = NEEDS
     control = "once"
-    damage: ClassVar[Mapping[str, int]] = {"card_writes": 2}
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1, "card_writes": 2}
     kills = ("card.debit-free", "card.replay")
     source = "spec/cards.md 1.7 (rules)"
 
@@ -146,6 +146,7 @@ class PurchaseOverdraw(Check):
     device_class = "card"
     needs = ("card.offline_account", "card.pin")
     control = "balance"
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1}
     kills = ("card.last-fen", "card.overdraw")
     source = "spec/cards.md 1.7 (rules)"
 
@@ -179,6 +180,7 @@ class PurchaseKeyIndex(Check):
     device_class = "card"
     needs = ("card.offline_account", "card.pin")
     control = "right"
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 1}
     kills = ("card.any-key-index",)
     source = "spec/cards.md 1.7 (rules)"
 

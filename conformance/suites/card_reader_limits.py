@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import xor
+
 from conformance.roles.card_reader import ReaderTester
 from conformance.roles.card_reader_view import ReaderView
 from conformance.suites.card_reader_acts import (
@@ -61,6 +64,38 @@ class BadCheckByteMoves(ReaderCheck):
             position(v, "still", IN_READER, "校验错误的退卡命令之后", "after an eject with a wrong check byte")
             v.succeeded(v.step("eject").only(Op.MOVE), "完好的退卡命令", "the good eject")
             position(v, "eject", after_eject(v), "退卡之后", "after eject")
+
+
+class WrongTrailer(ReaderCheck):
+    """DG-CXC-09, DG-MOD-04: a card that moves by a frame which does not end in 03 would break it."""
+
+    id = "reader.line.bad-trailer-not-executed"
+    title = Label("结尾字节错误的命令不执行", "a frame without its trailer is never carried out")
+    clauses = ("DG-CXC-09", "DG-MOD-04")
+    hand = ("insert", "remove")
+    needs = ("reader.motorised",)
+    control = "eject"
+    kills = ("reader.trailer-unchecked",)
+    source = "spec/devices.md 4.1, 4.2: 03 before the check byte"
+
+    async def drive(self, t: ReaderTester) -> None:
+        await put_in(t)
+        await move(t, Place.IC, "ready")
+        with t.step("spoilt"):
+            body = framed(t, EJECT)[:-2] + b"\x02"
+            await t.port.send(body + bytes((reduce(xor, body),)))
+            await t.port.drain(0.4)
+            if t.dialect.rules.enq:
+                await t.port.send(bytes((ENQ,)))
+            await t.port.drain(2.0)
+        with t.step("still"):
+            await t.status()
+        await eject(t)
+
+    def judge(self, v: ReaderView) -> None:
+        if card_seen(v) and position(v, "ready", IN_READER, "移到 IC 位之后", "after the move to the IC position"):
+            position(v, "still", IN_READER, "结尾字节错误的退卡命令之后", "after an eject without its trailer")
+            v.succeeded(v.step("eject").only(Op.MOVE), "完好的退卡命令", "the good eject")
 
 
 class Oversize(ReaderCheck):

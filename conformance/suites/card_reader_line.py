@@ -204,6 +204,7 @@ class OneAnswer(Conversation):
     kills = (
         "reader.answer-before-ack",
         "reader.answer-twice",
+        "reader.answer-unasked",
         "reader.enq-ignored",
         "reader.bcc-wrong-third",
     )
@@ -226,6 +227,33 @@ class OneAnswer(Conversation):
             )
         late = frames(v.step("quiet").records)
         v.must(not late, "之后没有多余的应答", "no answer comes unasked", *(each.seq for each in late))
+
+
+class OneAck(Conversation):
+    """DG-MOD-04, DG-CXC-13: a second ACK to one command, which the host takes for that of the next, would break it."""
+
+    id = "reader.line.one-ack"
+    title = Label("每条命令恰有一个 ACK", "exactly one ACK to each command")
+    kills = ("reader.ack-twice", "reader.enq-ignored", "reader.bcc-wrong-third")
+    source = "spec/devices.md 4.1, 4.2"
+
+    async def drive(self, t: ReaderTester) -> None:
+        await t.port.drain(0.4)  # what an earlier conversation left is not counted here
+        await super().drive(t)
+        with t.step("quiet"):
+            await t.port.drain(0.5)
+
+    def judge(self, v: ReaderView) -> None:
+        records = [*v.step("talk").records, *v.step("quiet").records]
+        sent = [each.seq for each in records if each.kind == "frame" and each.direction == "tx"]
+        heard = [each for each in records if each.kind == "control" and each.direction == "rx"]
+        acks = [each.seq for each in heard if each.data == bytes((ACK,))]
+        v.must(
+            len(TALK) <= len(acks) <= len(sent),
+            f"{len(sent)} 条命令得到 {len(acks)} 个 ACK",
+            f"{len(sent)} commands got {len(acks)} ACKs",
+            *(acks[-1:] or sent[:1]),
+        )
 
 
 class ResendOnNak(ReaderCheck):

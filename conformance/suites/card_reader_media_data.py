@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from conformance.roles.card_reader import ReaderTester
-from conformance.roles.card_reader_view import ReaderView
+from conformance.roles.card_reader_view import Exchange, ReaderView
 from conformance.suites.card_reader_acts import eject, move, put_in
 from conformance.suites.card_reader_contactless import BOTH, CRT591, field_is_on, field_on
 from conformance.suites.card_reader_data import SECOND_PERSON, by_tag, open_ef05, read_every_record
@@ -17,6 +19,18 @@ from protocols.wire.crt310_tracks import parse_tracks
 SENTINELS = b"%;?"
 BOTH_TRACKS = 0x34
 """Tracks 1 and 2 together."""
+
+
+def activation_is_known(v: ReaderView, exchange: Exchange, known: Mapping[str, str]) -> None:
+    """The answer to an activation must hold what is known of the vouched card."""
+    for name, zh, en in (("uid", "UID", "UID"), ("historical", "ATS 历史字节", "historical bytes of the ATS")):
+        if name in known:
+            v.must(
+                exchange.reply.ok and bytes.fromhex(known[name]) in exchange.reply.data,
+                f"激活应答含这张卡的 {zh}",
+                f"the activation holds the card's own {en}",
+                exchange,
+            )
 
 
 class FieldOwn(ReaderCheck):
@@ -50,7 +64,7 @@ class FieldOwn(ReaderCheck):
             if not card_seen(v, which):
                 return
             known = known_card(v.facts, str(v.steps("insert")[which].note.get("card", "")))
-            self.activation(v, which, known.get("rf") or {})
+            activation_is_known(v, v.each("field")[which].only(Op.RF_ON), known.get("rf") or {})
             read, again = by_tag(step, Op.RF_APDU), by_tag(v.each("again")[which], Op.RF_APDU)
             records_are_known(v, known, read)
             for tag, talk in read.items():
@@ -70,16 +84,32 @@ class FieldOwn(ReaderCheck):
             *v.each("tags"),
         )
 
-    def activation(self, v: ReaderView, which: int, known: dict[str, str]) -> None:
-        exchange = v.each("field")[which].only(Op.RF_ON)
-        for name, zh, en in (("uid", "UID", "UID"), ("historical", "ATS 历史字节", "historical bytes of the ATS")):
-            if name in known:
-                v.must(
-                    exchange.reply.ok and bytes.fromhex(known[name]) in exchange.reply.data,
-                    f"激活应答含这张卡的 {zh}",
-                    f"the activation holds the card's own {en}",
-                    exchange,
-                )
+
+class FieldOwnStorage(ReaderCheck):
+    """DG-WXC-16, DG-WXC-21: the type or UID of the storage card before, given for the next one, would break it."""
+
+    id = "reader.rf.own-uid"
+    title = Label("换储值卡后给出新卡的类型和 UID", "the next storage card gives its own type and UID")
+    clauses = ("DG-WXC-16", "DG-WXC-21")
+    variants, needs, hand = CRT591, ("reader.mifare",), BOTH
+    kills = ("reader.field-uid-of-first",)
+    source = "spec/devices.md 4.1 (60 30; ATQA 0004, 0002)"
+
+    async def drive(self, t: ReaderTester) -> None:
+        for word in ("m1-s50", "m1-s70"):
+            await put_in(t, word)
+            await field_on(t)
+            await eject(t)
+
+    def judge(self, v: ReaderView) -> None:
+        fields = [each.only(Op.RF_ON) for each in v.each("field")]
+        for which, exchange in enumerate(fields):
+            if not (card_seen(v, which) and v.succeeded(exchange, "非接触激活", "contactless activation")):
+                return
+            word = str(v.steps("insert")[which].note.get("card", ""))
+            activation_is_known(v, exchange, known_card(v.facts, word).get("rf") or {})
+        differ = len({each.reply.data for each in fields}) == len(fields)
+        v.must(differ, "两张卡的激活应答不同", "two cards, two activations", *fields)
 
 
 class StripeContent(ReaderCheck):

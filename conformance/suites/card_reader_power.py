@@ -203,7 +203,8 @@ class PowerChip(ReaderCheck):
     title = Label("断电后芯片须重新复位", "a chip needs a new reset after a power cut")
     clauses = ("DG-CXC-12", "DG-WXC-19")
     hand = ("insert", "remove", "poweroff", "poweron")
-    needs = ("reader.motorised", "reader.contact")
+    needs = ("reader.motorised", "reader.contact", "reader.powerdown_rule=kept")
+    """With any other rule there is no card left to ask."""
     control = "activate"
     kills = ("reader.chip-answers-off",)
     source = "spec/devices.md 4.1 (65), 12"

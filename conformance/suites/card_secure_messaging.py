@@ -257,8 +257,8 @@ class PinUnblockRefused(Check):
             await session.query()
         with t.step("no_puk"):
             await session.secured(keys, "84240000")
-        await session.authenticate(keys, KEY_PUK)
         for at in SPOILED_MAC:
+            await session.authenticate(keys, KEY_PUK)
             with t.step("wrong_mac"):
                 await session.secured(keys, "84240000", spoil=at)
         with t.step("after"):

@@ -223,13 +223,28 @@ class FieldDataZero(FieldChanged):
         return data[:2] + bytes(len(data) - 4) + data[-2:] if len(data) > 8 else data
 
 
+class FieldUidOfFirst(FieldChanged):
+    """Short activations, those of storage cards, are answered from memory."""
+
+    first = b""
+
+    def activation(self, data: bytes) -> bytes:
+        if len(data) >= 12:
+            return data
+        self.first = self.first or data
+        return self.first
+
+
+class WrongHead(MagneticHead):
+    def read(self, request: Request) -> ChipResult:
+        error, data = super().read(request)
+        if error is None and len(data) > 20:
+            data = data[:12] + bytes((data[12] ^ 1, data[13] ^ 2)) + data[14:]
+        return error, data
+
+
 class TrackDigitsWrong(ReaderLogic):
-    class magnetic_head(MagneticHead):
-        def read(self, request: Request) -> ChipResult:
-            error, data = super().read(request)
-            if error is None and len(data) > 20:
-                data = data[:12] + bytes((data[12] ^ 1, data[13] ^ 2)) + data[14:]
-            return error, data
+    magnetic_head = WrongHead
 
 
 _CARRIED = "DG-WXC-19: what the card says and hears is carried unchanged"
@@ -261,6 +276,7 @@ MUTANTS = (
     _m("sam-shared-power", "复位一个 SAM 波及其他", "a reset of one SAM resets all", _SAM, chips=SamSharedPower),
     _m("sam-dies-on-eject", "移动卡时 SAM 断电", "a card motion powers SAMs off", _SAM, logic=SamDiesOnEject),
     _m("field-uid-constant", "UID 固定不变", "one UID for every card", _FIELD, CRT591, logic=FieldUidConstant),
+    _m("field-uid-of-first", "给出第一张卡的 UID", "the first card's UID", _FIELD, CRT591, logic=FieldUidOfFirst),
     _m("field-ats-constant", "ATS 末字节为零", "zeroes the end of the ATS", _FIELD, CRT591, logic=FieldAtsConstant),
     _m("field-data-zero", "非接触数据全为零", "zeroes contactless data", _FIELD, CRT591, logic=FieldDataZero),
     _m("track-digits-wrong", "磁道字符错", "changes characters of a track", _TRACK, CRT310, logic=TrackDigitsWrong),

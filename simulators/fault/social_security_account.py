@@ -96,6 +96,26 @@ class Mac1Ignored(Account):
             raise StatusError(0x9302)
 
 
+class Mac1FirstByte(Account):
+    def check_mac(self, given: bytes, right: bytes) -> None:
+        super().check_mac(given[:1], right[:1])
+
+    def check_load_mac(self, given: bytes, right: bytes) -> None:
+        super().check_mac(given, right)
+
+
+class Mac2FirstByte(Account):
+    def check_load_mac(self, given: bytes, right: bytes) -> None:
+        super().check_load_mac(given[:1], right[:1])
+
+
+class LeavesOneFen(Account):
+    """The last fen cannot be spent."""
+
+    def check_funds(self, amount: int) -> None:
+        super().check_funds(amount + 1)
+
+
 class Mac2Ignored(Account):
     def check_load_mac(self, given: bytes, right: bytes) -> None:
         return
@@ -172,6 +192,9 @@ MUTANTS = (
     card_mutant("sequence-stands", "交易序号不增加", "the sequence stands", "1.7", account=SequenceStands),
     card_mutant("tac-constant", "TAC 恒定", "a constant TAC", "1.7", account=TacConstant),
     card_mutant("mac1-ignored", "不检查 MAC1", "MAC1 of a purchase not checked", "1.7", account=Mac1Ignored),
+    card_mutant("mac1-first-byte", "只比较 MAC1 首字节", "one byte of MAC1 compared", "1.7", account=Mac1FirstByte),
+    card_mutant("mac2-first-byte", "只比较 MAC2 首字节", "one byte of MAC2 compared", "1.7", account=Mac2FirstByte),
+    card_mutant("last-fen", "最后一分不能用", "the last fen cannot be spent", "1.7", account=LeavesOneFen),
     card_mutant("mac2-ignored", "圈存不检查 MAC2", "MAC2 of a load not checked", "1.7", account=Mac2Ignored),
     card_mutant("init-stays", "初始化一直有效", "an INIT stays valid", "1.7", account=InitStays),
     card_mutant("replay", "重发消费再次扣款", "a repeated DEBIT pays again", "1.7", account=Replay),

@@ -156,6 +156,11 @@ class ApplicationsFree(Card):
         self.security.demand(ef.read if ef.cell.startswith("SSSE") else FREE)
 
 
+class Df02Free(Card):
+    def demand_read(self, ef: ElementaryFile) -> None:
+        self.security.demand(FREE if ef.cell.startswith("DF02") else ef.read)
+
+
 class PlainUpdate(Card):
     def refuse_plain_update(self, apdu: Apdu) -> bytes:
         ef = self.file_of(apdu.p2 >> 3)
@@ -261,6 +266,7 @@ _ACCESS = (
     card_mutant(
         "applications-free", "各应用数据可自由读取", "applications are free to read", "1.5", card=ApplicationsFree
     ),
+    card_mutant("df02-free", "DF02 可自由读取", "DF02 is free to read", "1.5", card=Df02Free),
     card_mutant("plain-update", "不认证即可写记录", "records are written without any key", "1.6", card=PlainUpdate),
     card_mutant("binary-endless", "超出文件仍给数据", "data beyond the end", "1.8", _NEW, card=BinaryEndless),
 )

@@ -53,6 +53,55 @@ class ChallengeNotNeeded(Security):
         return super().take_challenge()
 
 
+class ChallengeCounter(Security):
+    """The challenge counts up."""
+
+    count = 0
+
+    def new_challenge(self, length: int) -> bytes:
+        self.count += 1
+        self.challenge = self.count.to_bytes(length, "big")
+        return self.challenge
+
+
+class ChallengeAfterFailure(Security):
+    """A failed authentication leaves its challenge standing."""
+
+    def external(self, key_id: int, proof: bytes, data: bytes) -> None:
+        challenge = self.challenge
+        try:
+            super().external(key_id, proof, data)
+        except StatusError:
+            self.challenge = challenge
+            raise
+
+
+class ProofFirstByte(Security):
+    def proof_is_right(self, key: bytes, challenge: bytes, proof: bytes, data: bytes) -> bool:
+        return proof[:1] == self.suite.authenticate(self.suite.session_key(key, challenge), data)[:1]
+
+
+class ProofHalf(Security):
+    def proof_is_right(self, key: bytes, challenge: bytes, proof: bytes, data: bytes) -> bool:
+        return proof[:4] == self.suite.authenticate(self.suite.session_key(key, challenge), data)[:4]
+
+
+class AnyKeyAllRights(Security):
+    """One proved key gives the rights of all keys of SSSE."""
+
+    def external(self, key_id: int, proof: bytes, data: bytes) -> None:
+        super().external(key_id, proof, data)
+        self.rights |= {f"SSSE.{each:02X}" for each in self.ring.keys["SSSE"]}
+
+
+class RightsForAll(Security):
+    """Any right opens everything."""
+
+    def demand(self, rule: Rule) -> None:
+        if not self.rights:
+            super().demand(rule)
+
+
 class InternalConstant(Security):
     def internal(self, key_id: int, factor: bytes, data: bytes) -> bytes:
         return super().internal(key_id, bytes(8), bytes(8))
@@ -142,6 +191,41 @@ class RightsLeakIntoDf(Security):
 class MacIgnored(Security):
     def mac_is_right(self, session: bytes, message: bytes, mac: bytes) -> bool:
         return True
+
+
+class MacFirstByte(Security):
+    def mac_is_right(self, session: bytes, message: bytes, mac: bytes) -> bool:
+        return mac[:1] == self.suite.mac(session, message)[:1]
+
+
+class UpdateAnyRight(Card):
+    """Any right is enough to write."""
+
+    def demand_update(self, ef: ElementaryFile) -> None:
+        if not self.security.rights:
+            super().demand_update(ef)
+
+
+class UpdateFreeOutsideEf05(Card):
+    """Only EF05 of SSSE asks for the update key."""
+
+    def demand_update(self, ef: ElementaryFile) -> None:
+        if ef.cell == "SSSE/EF05":
+            super().demand_update(ef)
+
+
+class ApplicationsPlainUpdate(Card):
+    """The applications accept UPDATE without a MAC."""
+
+    def refuse_plain_update(self, apdu: Apdu) -> bytes:
+        return super().refuse_plain_update(apdu) if self.df.label == "SSSE" else b""
+
+
+class ReloadKeepsTries(Card):
+    def reload(self, data: bytes, session: bytes) -> None:
+        before = self.security.pin_tries()
+        super().reload(data, session)
+        self.memory.write_number("pin/tries", before)
 
 
 class UpdateMacIgnored(Card):
@@ -237,6 +321,14 @@ _CHALLENGES = (
     ),
     card_mutant("challenge-kept", "换应用后随机数仍有效", "a challenge outlives SELECT", "1.6", security=ChallengeKept),
     card_mutant(
+        "challenge-after-failure",
+        "认证失败不用掉随机数",
+        "a failure keeps the challenge",
+        "1.6",
+        security=ChallengeAfterFailure,
+    ),
+    card_mutant("challenge-counter", "随机数逐一递增", "challenges count up", "1.6", security=ChallengeCounter),
+    card_mutant(
         "challenge-not-needed", "不取随机数也可认证", "no challenge needed", "1.6", security=ChallengeNotNeeded
     ),
 )
@@ -249,6 +341,10 @@ _KEYS = (
     card_mutant("sm4-left-word", "SM4 MAC 取左四字节", "left word as MAC", "cards.md, Unknown 7", _NEW, suite=LeftWord),
     card_mutant("external-accepts", "外部认证一概通过", "any cryptogram accepted", "1.6", security=ExternalAccepts),
     card_mutant("external-refuses", "外部认证一概拒绝", "no cryptogram accepted", "1.6", security=ExternalRefuses),
+    card_mutant("proof-first-byte", "只比较密文首字节", "one byte of a proof compared", "1.6", security=ProofFirstByte),
+    card_mutant("proof-half", "只比较密文前半", "half of a proof compared", "1.6", security=ProofHalf),
+    card_mutant("any-key-all-rights", "任一密钥给出全部权限", "one key gives all", "1.6", security=AnyKeyAllRights),
+    card_mutant("rights-for-all", "任一权限打开全部文件", "any right opens all", "1.6", security=RightsForAll),
     card_mutant("key-counter-stands", "密钥错误不计数", "wrong proofs not counted", "1.6", security=KeyCounterStands),
     card_mutant(
         "key-counter-kept", "认证成功不恢复计数", "key counter not refilled", "1.6", security=KeyCounterNotReset
@@ -270,6 +366,19 @@ _KEYS = (
 )
 _MESSAGING = (
     card_mutant("mac-ignored", "不检查 MAC", "MACs are not checked", "1.6", security=MacIgnored),
+    card_mutant("mac-first-byte", "只比较 MAC 首字节", "one byte of a MAC compared", "1.6", security=MacFirstByte),
+    card_mutant("update-with-any-right", "任一权限即可写", "any right writes", "1.6", card=UpdateAnyRight),
+    card_mutant(
+        "update-free-outside-ef05", "仅 EF05 检查写权限", "only EF05 asks for a key", "1.6", card=UpdateFreeOutsideEf05
+    ),
+    card_mutant(
+        "applications-plain-update",
+        "应用接受不带 MAC 的写记录",
+        "plain updates in the applications",
+        "1.6",
+        card=ApplicationsPlainUpdate,
+    ),
+    card_mutant("reload-keeps-tries", "重装不恢复次数", "a reload keeps the tries", "1.6", card=ReloadKeepsTries),
     card_mutant("update-mac-ignored", "写记录不检查 MAC", "updates without checking MAC", "1.6", card=UpdateMacIgnored),
     card_mutant("update-without-mac", "接受不带 MAC 的写记录", "plain updates accepted", "1.6", card=UpdateWithoutMac),
     card_mutant("update-without-right", "写记录不要求权限", "updates without the key", "1.6", card=UpdateWithoutRight),

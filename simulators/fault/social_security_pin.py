@@ -30,6 +30,63 @@ class RightPinRefused(Security):
         super().verify_pin(pin[::-1])
 
 
+class RightPinRefusedLater(Security):
+    """The right PIN passes once."""
+
+    passed = False
+
+    def verify_pin(self, pin: bytes) -> None:
+        super().verify_pin(pin[::-1] if self.passed else pin)
+        self.passed = True
+
+
+class PinPrefix(Security):
+    """Only the first two bytes are compared."""
+
+    def verify_pin(self, pin: bytes) -> None:
+        right = self.memory.read("pin/value")
+        super().verify_pin(right if pin[:2] == right[:2] else pin)
+
+
+class PinTailIgnored(Security):
+    """What follows the right PIN is not looked at."""
+
+    def verify_pin(self, pin: bytes) -> None:
+        super().verify_pin(pin[: len(self.memory.read("pin/value"))])
+
+
+class MasterPin(Security):
+    """The maker's PIN was left in."""
+
+    def verify_pin(self, pin: bytes) -> None:
+        super().verify_pin(self.memory.read("pin/value") if pin == bytes(3) else pin)
+
+
+class WrongPinKeepsRight(Security):
+    def verify_pin(self, pin: bytes) -> None:
+        kept = self.rights & {PIN_RIGHT}
+        try:
+            super().verify_pin(pin)
+        finally:
+            self.rights |= kept
+
+
+class PinNeverLocks(Security):
+    """The tries stop falling at three."""
+
+    def spend_try(self, left: int) -> None:
+        super().spend_try(max(left, 4))
+
+
+class ChangeKeepsTries(Security):
+    """A change leaves the tries as they were."""
+
+    def change_pin(self, data: bytes) -> None:
+        before = self.pin_tries()
+        super().change_pin(data)
+        self.memory.write_number("pin/tries", before)
+
+
 class PinCounterStands(Security):
     def spend_try(self, left: int) -> None:
         return
@@ -91,6 +148,7 @@ class PinOverReset(Security):
 
 
 _FROM_2 = ("2.0", "3.0")
+_UNKNOWN_PIN = "nobody can tell a card that refuses its PIN from a wrong declaration: configuration is blamed"
 _LAST_TRY = "the last try is never taken (damage budget), so a lock is never reached"
 
 MUTANTS = (
@@ -98,7 +156,34 @@ MUTANTS = (
     card_mutant(
         "pin-wrong-opens", "错误密码也打开文件", "a wrong PIN opens files", "1.6", _FROM_2, security=WrongPinOpens
     ),
-    card_mutant("pin-right-refused", "正确密码被拒绝", "the right PIN refused", "1.6", security=RightPinRefused),
+    card_mutant(
+        "pin-right-refused",
+        "正确密码被拒绝",
+        "the right PIN refused",
+        "1.6",
+        (),
+        _UNKNOWN_PIN,
+        security=RightPinRefused,
+    ),
+    card_mutant(
+        "pin-right-refused-later",
+        "正确密码只通过一次",
+        "the right PIN passes once",
+        "1.6",
+        security=RightPinRefusedLater,
+    ),
+    card_mutant("pin-prefix", "只比较密码前两字节", "two bytes of the PIN compared", "1.6", security=PinPrefix),
+    card_mutant(
+        "pin-tail-ignored", "密码之后的字节不检查", "bytes after the PIN ignored", "1.6", security=PinTailIgnored
+    ),
+    card_mutant("pin-master", "留有万能密码 000000", "a second PIN 000000", "1.6", security=MasterPin),
+    card_mutant(
+        "pin-wrong-keeps-right", "输错后权限仍在", "a wrong PIN keeps the right", "1.6", security=WrongPinKeepsRight
+    ),
+    card_mutant("pin-never-locks", "次数到三即不再减少", "the tries stop at three", "1.6", security=PinNeverLocks),
+    card_mutant(
+        "pin-change-keeps-tries", "修改密码不恢复次数", "a change keeps the tries", "1.6", security=ChangeKeepsTries
+    ),
     card_mutant("pin-counter-stands", "密码错误不计数", "wrong PINs not counted", "1.6", security=PinCounterStands),
     card_mutant("pin-counter-kept", "密码正确不恢复次数", "tries not refilled", "1.6", security=PinCounterNotReset),
     card_mutant("pin-counter-on-reset", "复位即恢复次数", "reset refills the tries", "1.6", security=PinCounterOnReset),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,37 @@ from conformance.result import (
     WaiverUse,
 )
 from conformance.roles.card_reader_view import ReaderView, card_reader_dialect
+from conformance.strict_json import to_plain
 from protocols.record import History, canonical
 from protocols.wire.base import Label
 from protocols.wire.card_reader import Media, Op, Reply, Request
 
 SLOT = "reader"
 PICS = {"reader.sam_sockets": 2, "reader.shutter": True}
+PARAMETERS = {"entry.delay_ms": 300}
+FACTS: dict[str, Any] = {
+    "dialect": "crt591",
+    "generation": None,
+    "pics": PICS,
+    "parameters": PARAMETERS,
+    "pixit": {},
+    "bench_class": "real_device",
+    "clock": "real",
+    "hand": [],
+}
+BENCH: dict[str, Any] = {
+    "bench": "样例台架",
+    "under_test": ["device.card_reader"],
+    "slots": {
+        SLOT: {"class": "card_reader", "dialect": "crt591", "link": "serial:///dev/ttyUSB1"},
+        "card": {"class": "card", "link": "pcsc://some reader"},
+    },
+    "seed": 7,
+}
+NOT_RUN = (
+    NotRun("fake.empty", "card", Verdict.NOT_APPLICABLE, Label("只适用于读卡器", "exists only for readers")),
+    NotRun("fake.undecided", "card", Verdict.NOT_TESTED, Label("没有卡", "there is no card")),
+)
 
 
 class _ReaderCheck(Check):
@@ -93,6 +118,36 @@ CHECKS: tuple[Check, ...] = (Answers(), Empty(), Undecided(), Waived())
 LABORATORY = Laboratory(laboratory_name="测试甲实验室", item="读卡器样机 <1>", authorised_by="测试乙")
 
 
+def _verdicts(letters: str) -> dict[str, Verdict]:
+    meaning = {"p": Verdict.PASS, "f": Verdict.FAIL, "i": Verdict.INCONCLUSIVE}
+    return {check.id: meaning[letter] for check, letter in zip(CHECKS, letters, strict=True)}
+
+
+MATRIX = KillMatrix(
+    (
+        MutantRow("reader.lies", Label("谎报卡位置", "lies about the card"), _verdicts("pfip")),
+        MutantRow("reader.never_acks", Label("从不确认", "never acknowledges"), _verdicts("fffi")),
+        MutantRow("null.card_reader.silent", Label("哑设备", "silent"), _verdicts("ffif"), null=True),
+    ),
+    (EquivalentMutant("reader.slow_lamp", Label("慢灯看不出来", "a slow lamp shows nowhere")),),
+    "suite 5555",
+)
+
+
+class SampleMutants:
+    """A bench on which the sample's three faulty devices can be tried again."""
+
+    def empty_matrix(self) -> KillMatrix:
+        return replace(MATRIX, rows=tuple(replace(row, verdicts={}) for row in MATRIX.rows))
+
+    def check_ids(self) -> frozenset[str]:
+        return frozenset(each.id for each in CHECKS)
+
+    def verdicts(self, row: MutantRow, checks: Sequence[str]) -> dict[str, Verdict]:
+        true = next(each for each in MATRIX.rows if each.mutant == row.mutant)
+        return {each: true.verdicts[each] for each in checks}
+
+
 @dataclass(frozen=True)
 class Sample:
     """A written dossier and what it was made of."""
@@ -103,6 +158,7 @@ class Sample:
     catalogue: Catalogue
     key: SigningKey
     checks: tuple[Check, ...] = CHECKS
+    mutants: SampleMutants = field(default_factory=SampleMutants)
 
 
 def make_history(path: Path, lock: str) -> History:
@@ -115,7 +171,7 @@ def make_history(path: Path, lock: str) -> History:
         history = History(lambda: next(ticks) * 0.001, sink)
         history.append("bench", "-", "run", phase="begin", lock=lock)
         for check in CHECKS:
-            history.append(SLOT, "-", "check", id=check.id, phase="begin", facts={"dialect": "crt591", "pics": PICS})
+            history.append(SLOT, "-", "check", id=check.id, phase="begin", facts=FACTS)
             history.append(SLOT, "-", "step", name="ask", phase="begin")
             history.append(SLOT, "tx", "frame", wrap(dialect.encode_request(request)))
             history.append(SLOT, "rx", "control", b"\x06")
@@ -124,6 +180,7 @@ def make_history(path: Path, lock: str) -> History:
             history.append(SLOT, "tx", "control", b"\x06")
             history.append(SLOT, "-", "step", name="ask", phase="end")
             history.append(SLOT, "-", "check", id=check.id, phase="end")
+        history.append(SLOT, "-", "preflight", name="reader", ok=True, text="reader: CRT-591-M001 V1.2")
         history.append("bench", "-", "run", phase="end", status="complete")
     return history
 
@@ -131,9 +188,30 @@ def make_history(path: Path, lock: str) -> History:
 def make_lock() -> dict[str, Any]:
     lock: dict[str, Any] = {
         "plan": "sample",
-        "checks": [f"{each.id}[{SLOT}]" for each in CHECKS],
+        "title": {"zh": "读卡器样例", "en": "sample reader"},
+        "bench": BENCH,
+        "slot_order": [SLOT, "card"],
+        "profile": "dongguan-wall-2020",
+        "checks": [*(f"{each.id}[{SLOT}]" for each in CHECKS), "fake.answers[card]"],
+        "not_run": [
+            {"check": each.key, "verdict": each.verdict.value, "reason": each.reason.en, "reason_zh": each.reason.zh}
+            for each in NOT_RUN
+        ],
         "pics": {SLOT: PICS},
+        "parameters": {SLOT: PARAMETERS},
+        "pixit": {},
+        "waivers": [
+            {
+                "check": "fake.waived",
+                "target": "",
+                "owner": "测试丙",
+                "expires": "2099-12-31",
+                "reason": {"zh": "供应商下一版修正", "en": "fixed next release"},
+            }
+        ],
+        "laboratory": to_plain(LABORATORY),
         "suite_hash": "5" * 64,
+        "tool_version": "0.1.0",
     }
     lock["sha256"] = hashlib.sha256(canonical(lock).encode()).hexdigest()
     return lock
@@ -149,8 +227,8 @@ def make_result(history: History, lock: dict[str, Any]) -> RunResult:
         plan_lock=lock,
         suite_hash="5" * 64,
         tool_version="0.1.0",
-        clock_class="virtual",
-        bench_class="in_process",
+        clock_class="real",
+        bench_class="real_device",
         started="2026-01-02T03:04:05+00:00",
         ended="2026-01-02T03:05:06+00:00",
         profile="dongguan-wall-2020",
@@ -158,41 +236,25 @@ def make_result(history: History, lock: dict[str, Any]) -> RunResult:
             "样例台架",
             "device.card_reader",
             (
-                BenchSlot(SLOT, "card_reader", "crt591", "pty://", True, True, "CRT-591-M001 V1.2"),
-                BenchSlot("card", "card", "3.0", "serial:///dev/ttyUSB0?baud=9600", False, False),
+                BenchSlot(SLOT, "card_reader", "crt591", "serial:///dev/ttyUSB1", True, False, "CRT-591-M001 V1.2"),
+                BenchSlot("card", "card", "", "pcsc://some reader", False, False),
             ),
             "simulator",
             7,
         ),
         preflight=(
-            PreflightResult("reader", True, Label("读卡器应答", "the reader answers")),
+            PreflightResult("reader", True, Label("读卡器应答", "reader: CRT-591-M001 V1.2")),
             PreflightResult("card", False, Label("没有卡", "no card"), Label("放入卡", "insert a card")),
         ),
         pics=lock["pics"],
-        pixit={"parameters": {SLOT: {"entry.delay_ms": 300}}, "pixit": {}},
+        pixit={"parameters": {SLOT: PARAMETERS}, "pixit": {}},
         outcomes=(*outcomes, unreached),
-        not_run=(
-            NotRun("fake.empty", "card", Verdict.NOT_APPLICABLE, Label("只适用于读卡器", "exists only for readers")),
-            NotRun("fake.undecided", "card", Verdict.NOT_TESTED, Label("没有卡", "there is no card")),
-        ),
+        not_run=NOT_RUN,
         waivers=(WaiverUse("fake.waived", "测试丙", "2099-12-31", "供应商下一版修正 / fixed next release", used=True),),
-        kill_matrix=KillMatrix(
-            (
-                MutantRow("reader.lies", Label("谎报卡位置", "lies about the card"), _verdicts("pfip")),
-                MutantRow("reader.never_acks", Label("从不确认", "never acknowledges"), _verdicts("fffi")),
-                MutantRow("null.card_reader.silent", Label("哑设备", "silent"), _verdicts("ffif"), null=True),
-            ),
-            (EquivalentMutant("reader.slow_lamp", Label("慢灯看不出来", "a slow lamp shows nowhere")),),
-            "suite 5555",
-        ),
+        kill_matrix=MATRIX,
         laboratory=LABORATORY,
         scope=Label("读卡器样例", "sample reader"),
     )
-
-
-def _verdicts(letters: str) -> dict[str, Verdict]:
-    meaning = {"p": Verdict.PASS, "f": Verdict.FAIL, "i": Verdict.INCONCLUSIVE}
-    return {check.id: meaning[letter] for check, letter in zip(CHECKS, letters, strict=True)}
 
 
 @pytest.fixture(scope="session")

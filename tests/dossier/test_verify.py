@@ -30,7 +30,8 @@ def copy(master: Any, tmp_path: Path) -> Path:
 
 
 def check(folder: Path, master: Any, **options: Any) -> Verification:
-    return verify_dossier(folder, checks=master.checks, **{"suite_hash": "5" * 64, **options})
+    installed = {"checks": master.checks, "catalogue": master.catalogue, "mutants": master.mutants}
+    return verify_dossier(folder, **{**installed, "suite_hash": "5" * 64, **options})
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -47,7 +48,7 @@ def test_as_written_it_verifies(master: Any) -> None:
     found = check(master.folder, master)
     assert found.problems == []
     assert found.ok
-    assert (found.recomputed, found.records, found.run_id) == (4, 34, "sample-run-0001")
+    assert (found.recomputed, found.records, found.run_id) == (4, 35, "sample-run-0001")
     assert found.fingerprint == master.key.fingerprint
     assert master.key.fingerprint in found.render()
     assert found.to_json()["ok"] is True
@@ -238,13 +239,15 @@ def test_history_with_one_record_less_is_found(master: Any, copy: Path) -> None:
 
 def test_another_suite_is_named_and_still_recomputes(master: Any) -> None:
     found = check(master.folder, master, suite_hash="9" * 64)
-    assert found.ok
+    assert [each.where for each in found.problems] == ["suite_hash"]
+    assert "5" * 64 in found.problems[0].remedy.en
+    assert any("not recomputed: another suite" in each.en for each in found.notes)
     assert found.recomputed == 4
     assert any("9" * 64 in each.en and "5" * 64 in each.en for each in found.notes)
 
 
 def test_a_check_that_is_not_installed_cannot_be_trusted(master: Any) -> None:
-    found = verify_dossier(master.folder, checks=master.checks[1:], suite_hash="5" * 64)
+    found = verify_dossier(master.folder, checks=master.checks[1:], suite_hash="5" * 64, catalogue=master.catalogue, mutants=master.mutants)
     assert [each.where for each in found.problems] == ["outcomes[0] fake.answers[reader]"]
 
 
@@ -271,4 +274,4 @@ def test_the_sources_are_what_was_given(master: Any) -> None:
     stored = RunResult.from_json(json.loads((master.folder / "result.json").read_text(encoding="utf-8")))
     assert stored.outcomes == master.result.outcomes
     assert (master.folder / "history.jsonl").read_bytes() == master.history_path.read_bytes()
-    assert len(read_history(master.folder / "history.jsonl")) == 34
+    assert len(read_history(master.folder / "history.jsonl")) == 35

@@ -165,7 +165,7 @@ def test_allure_statuses(master: Any) -> None:
 def test_trace_shows_every_record_once_with_bytes_and_both_languages(master: Any) -> None:
     text = (master.folder / "trace.txt").read_text(encoding="utf-8")
     shown = re.findall(r"^#(\d{6}) ", text, re.M)
-    assert sorted(map(int, shown)) == list(range(34))
+    assert sorted(map(int, shown)) == list(range(35))
     assert "F2 00 00 03 43 31 30 03 B0" in text
     assert "查询状态" in text
     assert "status" in text

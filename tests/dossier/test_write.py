@@ -129,7 +129,9 @@ def test_the_early_record_is_replaced_by_its_own_run_only(master: Any, tmp_path:
     manifest = write_dossier(folder, master.result, path, key=master.key, catalogue=master.catalogue)
     assert not manifest.early
     assert Manifest.parse((folder / "manifest.json").read_bytes()) == manifest
-    assert verify_dossier(folder, checks=master.checks, suite_hash="5" * 64).ok
+    assert verify_dossier(
+        folder, checks=master.checks, suite_hash="5" * 64, catalogue=master.catalogue, mutants=master.mutants
+    ).ok
 
 
 def test_the_key_is_made_once_with_mode_0600(tmp_path: Path) -> None:

@@ -23,7 +23,9 @@ SCENARIOS = HERE.parent.parent / "scenarios"
 READER, CARD = HERE / "crt591_reader.py", HERE / "plain_card.py"
 
 NEEDS_NO_CARD = [
-    "reader.self.*",
+    "reader.self.configuration",
+    "reader.self.serial",
+    "reader.self.version",
     "reader.line.ack-*",
     "reader.line.bad-bcc-nak",
     "reader.line.check-byte",
@@ -34,7 +36,9 @@ NEEDS_NO_CARD = [
     "reader.init.required",
     "reader.init.version-text",
     "reader.state.uninitialised",
-    "reader.sam.*",
+    "reader.sam.beyond-fitted",
+    "reader.sam.distinct",
+    "reader.sam.two",
     "reader.sync.split",
     "reader.sync.truncated",
     "reader.sync.absurd-length",
