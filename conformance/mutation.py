@@ -183,9 +183,13 @@ def kill_matrix(
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_worker) as pool:
         with _deaf_children():
             answers = pool.map(partial(run_job, full=full), jobs)
-        for done, (job, verdicts) in enumerate(answers, 1):
-            results[job.device_class, job.name] = verdicts
-            progress(done, len(jobs), job.name)
+        try:
+            for done, (job, verdicts) in enumerate(answers, 1):
+                results[job.device_class, job.name] = verdicts
+                progress(done, len(jobs), job.name)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # or the jobs still waiting would all be done first
+            raise
     return _matrix(jobs, results)
 
 

@@ -25,7 +25,17 @@ from scenarios.simulated import SAM_SOCKETS
 from scenarios.vouched import expected_cards, expected_sams
 from simulators.card.people import DEFAULT_PERSON
 
-__all__ = ["WITHHELD", "PlanError", "Resolved", "Selected", "lock_of", "resolve", "suite_hash", "tool_version", "vouched"]
+__all__ = [
+    "WITHHELD",
+    "PlanError",
+    "Resolved",
+    "Selected",
+    "lock_of",
+    "resolve",
+    "suite_hash",
+    "tool_version",
+    "vouched",
+]
 
 _HASHED_SUFFIXES = (".py", ".yaml", ".j2", ".css")
 _HASHED = ("conformance", "protocols/wire", "scenarios/profiles")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,9 +35,9 @@ class GateResult:
     text: Label
 
 
-def run_gates(console: Console, dossiers: Path) -> list[GateResult]:
-    """All gates, in order."""
-    return [matrix_gate(console), leak_gate(dossiers), docs_gate()]
+def run_gates(console: Console, dossiers: Path, pixit: Path | None = None) -> list[GateResult]:
+    """All gates, in order. *pixit* is a file of PIXIT values that no dossier may hold."""
+    return [matrix_gate(console), leak_gate(dossiers, pixit), docs_gate()]
 
 
 def matrix_gate(console: Console) -> GateResult:
@@ -61,9 +61,12 @@ def _some(ids: Iterable[str]) -> str:
     return ", ".join(listed[:SHOWN]) + (f" (+{len(listed) - SHOWN})" if len(listed) > SHOWN else "")
 
 
-def leak_gate(dossiers: Path) -> GateResult:
-    """No secret of the bench's people stands in any file of the newest dossier. Without a dossier the gate is closed."""
-    from conformance.service import read_dossier
+def leak_gate(dossiers: Path, pixit: Path | None = None) -> GateResult:
+    """No secret of the bench's people, and none of *pixit*, stands in any file of the newest dossier.
+
+    Nor does its lock hold a PIN, or a key other than the published one. Without a dossier the gate is closed.
+    """
+    from conformance.service import load_pixit, pixit_literals, read_dossier
     from scenarios.service import bench_secrets
     from tui.dossiers import latest_dossier
 
@@ -72,8 +75,11 @@ def leak_gate(dossiers: Path) -> GateResult:
     except UserError as error:
         why = Label(f"{error.what.zh}：{error.remedy.zh}", f"{error.what.en}: {error.remedy.en}")
         return GateResult("leaks", False, why)
-    seed = read_dossier(folder).result.bench.seed
-    literals = bench_secrets(seed)
+    result = read_dossier(folder).result
+    # What a lock holds of PIXIT is looked for too: a secret that stands there stands in this very file.
+    stated = {name: {key: str(each) for key, each in values.items()} for name, values in _pixit_of(result.plan_lock)}
+    literals = [*bench_secrets(result.bench.seed), *pixit_literals(stated)]
+    literals += pixit_literals(load_pixit(pixit)) if pixit else []
     found: list[str] = []
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in files:
@@ -92,6 +98,13 @@ def leak_gate(dossiers: Path) -> GateResult:
             f"{folder}: none of {secrets} secrets in {count} files",
         ),
     )
+
+
+def _pixit_of(lock: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    stated = lock.get("pixit")
+    for name, values in (stated if isinstance(stated, Mapping) else {}).items():
+        if isinstance(values, Mapping):
+            yield name, values
 
 
 def docs_gate(root: Path = ROOT) -> GateResult:

@@ -15,6 +15,7 @@ from conformance.model import NoObservation
 from conformance.roles.card import CardAnswer, CardTester
 from conformance.roles.card_reader import NotHome
 from conformance.roles.card_view import ApduExchange, CardStep, CardView
+from conformance.suites.card_bytes import SSSE_NAME, children, historical_bytes, is_contactless, names_ssse
 from protocols.wire.base import Label
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "historical_bytes",
     "is_contactless",
     "judge_keys",
+    "names_ssse",
     "only",
     "packed_pin",
     "parameter",
@@ -48,9 +50,6 @@ __all__ = [
     "tries_left",
 ]
 
-SSSE_NAME = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
-CONTACTLESS_HEAD = bytes.fromhex("3B8D8001")
-"""PC/SC part 3: no interface bytes but TD1 80 and TD2 01, 13 historical bytes."""
 SELECT_SSSE = bytes.fromhex("00A404000F") + SSSE_NAME
 QUERY_PIN = bytes.fromhex("0020000000")
 DF04 = 0xDF04
@@ -97,28 +96,6 @@ def parameter(facts: Mapping[str, Any], name: str) -> Any:
     return facts.get("parameters", {}).get(name)
 
 
-def children(data: bytes) -> dict[int, bytes]:
-    """Tags and values of one level of BER-TLV; what cannot be read ends it. Bounded by the data."""
-    found: dict[int, bytes] = {}
-    at = 0
-    while at + 1 < len(data):
-        tag = data[at]
-        at += 1
-        if tag & 0x1F == 0x1F:
-            tag = tag << 8 | data[at]
-            at += 1
-        if at >= len(data) or data[at] > 0x7F or at + 1 + data[at] > len(data):
-            break
-        found[tag] = data[at + 1 : at + 1 + data[at]]
-        at += 1 + data[at]
-    return found
-
-
-def names_ssse(fci: bytes) -> bool:
-    """Whether *fci* is a template 6F that names SSSE: what no other card answers by accident."""
-    return children(children(fci).get(0x6F, b"")).get(0x84) == SSSE_NAME
-
-
 def algorithm_of(facts: Mapping[str, Any], fci: bytes, area: str) -> int:
     """The declared algorithm; else by the rule of cards.md 1.2: tag 86 inside 9F0C; without it areas from 11 use SSF33,
     others 3DES. What is declared comes first because the FCI of a 3.0 card may always say SM4 (open-readings.md).
@@ -131,25 +108,6 @@ def algorithm_of(facts: Mapping[str, Any], fci: bytes, area: str) -> int:
     if stated is not None and len(stated) == 1:
         return stated[0]
     return 2 if area.startswith("11") else TDES
-
-
-def historical_bytes(atr: bytes) -> bytes:
-    """The historical bytes of *atr* by walking its interface bytes; empty when it ends too early."""
-    if len(atr) < 2:
-        return b""
-    count, present, at = atr[1] & 0x0F, atr[1] >> 4, 2
-    while present:
-        width = present.bit_count()
-        if at + width > len(atr):
-            return b""
-        present = atr[at + width - 1] >> 4 if present & 8 else 0
-        at += width
-    return atr[at : at + count] if at + count <= len(atr) else b""
-
-
-def is_contactless(atr: bytes) -> bool:
-    """Whether *atr* has the form that PC/SC gives to 13 historical bytes of a contactless card."""
-    return atr[:4] == CONTACTLESS_HEAD
 
 
 def tries_left(sw: int) -> int | None:

@@ -43,7 +43,7 @@ def near_misses(pin: str) -> dict[str, str]:
         "zeros": "000000",
         "all_zeros": "0" * len(pin),
     }
-    return {name: each for name, each in found.items() if each != pin}
+    return {name: each for name, each in found.items() if each != pin and (name != "all_zeros" or len(pin) != 6)}
 
 
 class PinNearMiss(Check):
@@ -58,7 +58,7 @@ class PinNearMiss(Check):
     device_class = "card"
     needs = ("card.pin",)
     control = "right"
-    damage: ClassVar[Mapping[str, int]] = {"pin_tries": MOST_GUESSES}
+    damage: ClassVar[Mapping[str, int]] = {"pin_tries": 5}
     kills = ("card.pin-master", "card.pin-prefix", "card.pin-tail-ignored")
     source = "spec/cards.md 1.6 (VERIFY)"
 

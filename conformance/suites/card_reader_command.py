@@ -240,6 +240,7 @@ class Interface(ReaderCheck):
         with t.step("talk"):
             for request in (STATUS, Request(Op.ENTRY, enabled=False), NONSENSE, STATUS):
                 await t.ask(request)
+        await t.port.drain(0.4)  # the last ACK must be through before the line is dropped
         await t.open()
         with t.step("reopened"):
             await await_power(t)

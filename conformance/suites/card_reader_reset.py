@@ -198,7 +198,7 @@ class HardwareFault(ReaderCheck):
     control = "good"
     device_class = "card_reader"
     breaks, mends = "", ""
-    error = Error.SENSOR
+    errors: ClassVar[tuple[Error, ...]] = ()
 
     async def drive(self, t: ReaderTester) -> None:
         await put_in(t)
@@ -214,7 +214,7 @@ class HardwareFault(ReaderCheck):
 
     def judge(self, v: ReaderView) -> None:
         if card_seen(v) and position(v, "ready", IN_READER, "移到 IC 位之后", "after the move to the IC position"):
-            v.refused(v.step("broken").only(Op.MOVE), codes(v, self.error), "故障时走卡", "a movement with the fault")
+            v.refused(v.step("broken").only(Op.MOVE), codes(v, *self.errors), "故障时走卡", "a movement with the fault")
             v.succeeded(v.step("mended").only(Op.INITIALISE), "修复后初始化", "initialise after the repair")
             v.succeeded(v.step("good").only(Op.MOVE), "修复后走卡", "a movement after the repair")
 
@@ -227,7 +227,8 @@ class SensorFault(HardwareFault):
     hand = (*BOTH, "sensor-fault", "repair")
     kills = ("reader.sensor-fault-unreported",)
     source = "spec/devices.md 4.1 (12), 4.4"
-    breaks, mends, error = "sensor-fault", "repair", Error.SENSOR
+    breaks, mends = "sensor-fault", "repair"
+    errors = (Error.SENSOR,)
 
 
 class SupplyLow(HardwareFault):
@@ -238,7 +239,8 @@ class SupplyLow(HardwareFault):
     hand = (*BOTH, "supply-low", "supply-ok")
     kills = ("reader.supply-ignored",)
     source = "spec/devices.md 4.1 (06, 07), 4.3"
-    breaks, mends, error = "supply-low", "supply-ok", Error.SUPPLY
+    breaks, mends = "supply-low", "supply-ok"
+    errors = (Error.SUPPLY, Error.POWER_LOST, Error.MOTOR, Error.CANNOT_EXECUTE)
 
 
 class CounterSet(ReaderCheck):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from protocols.clock import Clock
 from protocols.link.base import Link, LinkClosed, LinkError, LinkTimeout
-from protocols.wire.base import Control, Frame, Framing, Item, Noise, WireError
+from protocols.wire.base import Control, Frame, Framing, Item, WireError
 from protocols.wire.card_reader import ERROR_LABELS, CardReaderDialect, Op, Place, Reply, Request
 
 __all__ = ["ACK", "ENQ", "EOT", "NAK", "CardReader", "NoReply", "ReaderPort", "ReaderRefused"]

@@ -161,7 +161,7 @@ MUTANTS = (
     ),
     _m("supply-ignored", "供电超限仍走卡", "moves cards on a bad supply", _FAULT, mechanics=SupplyIgnored),
     _m("counter-set-ignored", "设置计数多被忽略", "ignores most counts", _FAULT, CRT591, logic=CounterSetIgnored),
-    _m("trailer-unchecked", "不检查结尾字节", "does not look at the trailer", _LINE, line=TrailerUnchecked),
+    _m("trailer-unchecked", "不检查结尾字节", "does not look at the trailer", _LINE, CRT591, line=TrailerUnchecked),
     _m("ack-twice", "每条命令回两个 ACK", "acknowledges twice", _LINE, line=AckTwice),
     _m("answer-unasked", "主机确认后又发应答", "answers again after the ACK", _LINE, CRT591, line=AnswerUnasked),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from reader_runs import DIALECTS, in_dialect, reader_checks, run_with_program
@@ -60,6 +61,61 @@ def test_no_open_reading_fails(dialect: str, name: str) -> None:
     }
     assert bad == {}
     assert sum(each.verdict is Verdict.PASS for each in outcomes) > 0.95 * len(outcomes)
+
+
+LINES = (("strict", 1), ("realistic", 1), *(("hostile", seed) for seed in (1, 2, 3, 4, 5)))
+VALUES = (
+    {"while_moving": "queued"},
+    {"while_moving": "nak", "resends": 1},
+    {"accept_stop": Place.GATE, "pulled_afterwards": Error.NO_ANSWER},
+    {"accept_stop": Place.IC, "unfitted_stacker": 2},
+    {"eject_holds": True, "limit_counts": "text"},
+    {"no_card": "sequence", "sensor_bytes": 16},
+    {"no_card": "stacker-empty", "entry_after_card": "off"},
+    {"retract_counting": "this", "truncated": "nak"},
+    {"repeat": "recognised", "reset_elsewhere": Error.NO_ANSWER},
+    {"resends": 7, "reset_elsewhere": Error.CANNOT_REACH_IC},
+    {"eot_during_motion": "stops", "pulled_during_apdu": Error.NO_ANSWER},
+    {"command_as_ack": False, "reset_elsewhere": Error.SEQUENCE},
+    {"move_powered": "refused", "pulled_at_rest": "nothing"},
+    {"resolve_61_6c": True, "status_while_jammed": "error"},
+    {"initialise_clears_jam": True, "pulled_afterwards": Error.CARD_COMMUNICATION},
+    {"sensor_bytes": 6, "resends": 0, "while_moving": "queued"},
+)
+"""Every value of every open reading that is not the default."""
+
+
+def _judged_unfairly(dialect: str, **options: Any) -> dict[str, str]:
+    """Checks that call a good reader bad, or break down over it."""
+    outcomes = [run_reader_check(each, dialect, **options)[0] for each in in_dialect(dialect)]
+    return {each.check_id: str(each.cause) for each in outcomes if each.verdict in (Verdict.FAIL, Verdict.ERROR)}
+
+
+@pytest.mark.parametrize("number", range(len(VALUES)))
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_no_value_of_a_reading_fails_on_any_line(dialect: str, number: int) -> None:
+    mode, seed = LINES[number % len(LINES)]
+    timing = ReaderTiming.brisk() if number % 4 == 3 else ReaderTiming()
+    readings = ReaderReadings(**VALUES[number])
+    assert _judged_unfairly(dialect, readings=readings, timing=timing, mode=mode, seed=seed) == {}
+
+
+def test_every_value_of_a_reading_is_tried() -> None:
+    tried = {name for values in VALUES for name in values}
+    assert tried == {each.name for each in fields(ReaderReadings)}
+
+
+@pytest.mark.parametrize(("mode", "seed"), LINES[1::2])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_reader_that_queues_commands_passes_on_every_line(dialect: str, mode: str, seed: int) -> None:
+    readings = ReaderReadings(while_moving="queued")
+    assert _judged_unfairly(dialect, readings=readings, mode=mode, seed=seed) == {}
+
+
+@pytest.mark.parametrize(("mode", "seed"), LINES[2::2])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_legal_line_fails_nothing(dialect: str, mode: str, seed: int) -> None:
+    assert _judged_unfairly(dialect, mode=mode, seed=seed) == {}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

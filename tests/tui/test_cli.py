@@ -59,6 +59,15 @@ def test_run_writes_a_dossier_that_verifies(
     again, told = onecard.json("dossier", "verify", str(out), "--key", document["fingerprint"])
     assert again == 0
     assert told["pinned"] is True
+    again, told = onecard.json("dossier", "verify", str(out))
+    assert again == 0
+    assert told["own"] is True
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "elsewhere"))
+    stranger = onecard("dossier", "verify", str(out), "--lang", "en")
+    assert stranger.exit_code == 3
+    assert "unchanged and consistent; signer UNKNOWN" in stranger.stdout
+    assert onecard("dossier", "verify", str(out), "--key", document["fingerprint"]).exit_code == 0
+    assert onecard("dossier", "verify", str(out), "--key", "0" * 64).exit_code == 2
 
 
 def test_a_changed_byte_is_found(onecard: Any, made: Certified, tmp_path: Path) -> None:

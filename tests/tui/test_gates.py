@@ -63,3 +63,17 @@ def test_a_dossier_without_secrets_passes_and_a_secret_closes_the_gate(made: Cer
         leaked.unlink()
     assert not found.open
     assert "leak.bin@1" in found.text.en
+
+
+def test_a_key_of_the_pixit_file_closes_the_gate(made: Certified, tmp_path: Path) -> None:
+    pixit = tmp_path / "pixit.yaml"
+    pixit.write_text('card-3: {card.root_key: "0123456789ABCDEFFEDCBA9876543210"}\n', encoding="utf-8")
+    assert leak_gate(made.folder.parent, pixit).open
+    leaked = made.folder / "leak.txt"
+    leaked.write_text("0123456789abcdeffedcba9876543210", encoding="utf-8")
+    try:
+        found = leak_gate(made.folder.parent, pixit)
+    finally:
+        leaked.unlink()
+    assert not found.open
+    assert "leak.txt@0" in found.text.en

@@ -74,10 +74,18 @@ def _register_gates(app: typer.Typer) -> None:
         dossiers: Annotated[
             Path, typer.Option("--dossiers", metavar="DIR", help=option_help("档案总目录", "folder of dossiers"))
         ] = Path("dossiers"),
+        pixit: Annotated[
+            Path | None,
+            typer.Option(
+                "--pixit",
+                metavar="FILE",
+                help=option_help("档案中不得出现的 PIXIT 值（YAML）", "PIXIT values that no dossier may hold (YAML)"),
+            ),
+        ] = None,
     ) -> int:
         from tui.gates import run_gates
 
-        results = run_gates(console, dossiers)
+        results = run_gates(console, dossiers, pixit)
         heads = [console.text("结果", "result"), console.text("门禁", "gate"), console.text("内容", "what")]
         console.table(
             heads,
