@@ -16,7 +16,8 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from conformance.inprocess import run_card_check, run_reader_check
@@ -143,10 +144,11 @@ def _jobs(device_classes: Iterable[str]) -> list[Job]:
     return jobs
 
 
-def _begin_worker() -> None:
-    """A run on the real clock may go on beside the matrix: it goes first. A worker ends with its parent, however that ends."""
+def _begin_worker(leash: Connection) -> None:
+    """A run on the real clock may go on beside the matrix: it goes first. A worker ends at once when the parent lets go
+    of *leash*: when it gives up, and however it dies."""
     os.nice(19)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_without, args=(leash,), daemon=True).start()
 
 
 @contextmanager
@@ -160,11 +162,9 @@ def _deaf_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _end_without(leash: Connection) -> None:
+    leash.poll(None)  # nothing is ever sent: it wakes at the end of the pipe
+    os._exit(1)
 
 
 def kill_matrix(
@@ -180,7 +180,13 @@ def kill_matrix(
     jobs = _jobs(device_classes)
     results: dict[tuple[str, str], dict[str, Verdict]] = {}
     # Not forkserver: its socket is a file that a killed parent leaves behind.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_worker) as pool:
+    context = get_context("spawn")
+    held, leash = context.Pipe(duplex=False)
+    with (
+        held,
+        leash,
+        ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker, initargs=(held,)) as pool,
+    ):
         with _deaf_children():
             answers = pool.map(partial(run_job, full=full), jobs)
         try:
@@ -188,7 +194,7 @@ def kill_matrix(
                 results[job.device_class, job.name] = verdicts
                 progress(done, len(jobs), job.name)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # or the jobs still waiting would all be done first
+            leash.close()  # what the workers are at is not wanted any more
             raise
     return _matrix(jobs, results)
 
