@@ -112,10 +112,7 @@ class WrongLe(ReaderCheck):
     title = Label("Le 不符时按 6Cxx 取得记录", "a wrong Le leads to the record by way of 6Cxx")
     clauses = ("DG-WXC-19", "DG-W20-11")
     needs, hand = CHIP, BOTH
-    kills = (
-        "reader.apdu-le-dropped",
-        "reader.apdu-sw-swapped",
-    )
+    kills = ("reader.apdu-sw-swapped",)
     source = "spec/cards.md 1.3 (wrong Le), open-readings.md: 61xx and 6Cxx"
 
     async def drive(self, t: ReaderTester) -> None:
@@ -189,7 +186,6 @@ class FullAnswer(ReaderCheck):
     kills = (
         "reader.apdu-lost-256",
         "reader.apdu-truncated-128",
-        "reader.apdu-le-dropped",
         "reader.apdu-sw-swapped",
     )
     source = "spec/devices.md 4.4 (receive 256 data bytes + SW), spec/cards.md 1.5 (DF01 transparent files)"

@@ -181,7 +181,6 @@ class SamIndependent(ReaderCheck):
     needs = ("reader.sam_sockets>=2", "reader.contact")
     kills = (
         "reader.sam-is-user",
-        "reader.apdu-le-dropped",
         "reader.apdu-sw-swapped",
     )
     source = "spec/devices.md 4.1 (51, 52)"

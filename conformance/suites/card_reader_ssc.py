@@ -39,7 +39,6 @@ class ReadsGeneration1(ReadsGeneration):
     clauses = ("DG-W20-11", "DG-CXC-08")
     generation = "1.0"
     kills = (
-        "reader.apdu-le-dropped",
         "reader.apdu-sw-swapped",
         "reader.atr-truncated",
     )
@@ -54,7 +53,6 @@ class ReadsGeneration2(ReadsGeneration):
     clauses = ("DG-W20-11", "LL-A1-18", "DG-CXC-08")
     generation = "2.0"
     kills = (
-        "reader.apdu-le-dropped",
         "reader.apdu-sw-swapped",
         "reader.atr-truncated",
     )
@@ -69,7 +67,6 @@ class ReadsGeneration3(ReadsGeneration):
     clauses = ("DG-W20-11", "DG-CXC-08")
     generation = "3.0"
     kills = (
-        "reader.apdu-le-dropped",
         "reader.apdu-sw-swapped",
         "reader.atr-truncated",
     )
@@ -85,7 +82,6 @@ class AllGenerations(ReaderCheck):
     hand = ("insert", "remove")
     needs = ("reader.contact",)
     kills = (
-        "reader.apdu-le-dropped",
         "reader.apdu-sw-swapped",
         "reader.eject-noop",
     )

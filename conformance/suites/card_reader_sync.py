@@ -191,7 +191,7 @@ class AckGlued(ReaderCheck):
     variants = ("crt591",)
     control = "control"
     witness = True
-    kills = ("reader.answer-twice",)
+    kills = ("reader.ack-swallows",)
     source = "spec/devices.md 4.1: ACK glued to a frame"
 
     async def drive(self, t: ReaderTester) -> None:

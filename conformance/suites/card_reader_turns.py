@@ -28,10 +28,7 @@ class EnqFetches(ReaderCheck):
     variants = ("crt310",)
     control = "control"
     witness = True
-    kills = (
-        "reader.answers-without-enq",
-        "reader.ack-late",
-    )
+    kills = ("reader.answers-without-enq",)
     source = "spec/devices.md 4.2"
 
     async def drive(self, t: ReaderTester) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from protocols.wire.base import Frame
 from protocols.wire.card_reader import Error, Op, Request
-from simulators.device.card_reader_line import EOT, NAK, ReaderLine, State
+from simulators.device.card_reader_line import ACK, EOT, NAK, ReaderLine, State
 from simulators.device.card_reader_logic import ReaderLogic
 from simulators.device.card_reader_rules import Outcome
 from simulators.fault.card_reader_mutant import CRT591, reader_mutant
@@ -37,6 +37,13 @@ class GluedDeafens(ReaderLine):
         self.deaf = self.deaf or sum(isinstance(each, Frame) for each in whole) > 1
         if not self.deaf:
             super().receive(data, now)
+
+
+class AckSwallows(ReaderLine):
+    """Throws away what stands right behind the host's ACK."""
+
+    def receive(self, data: bytes, now: float) -> None:
+        super().receive(data[:1] if data[:1] == bytes((ACK,)) else data, now)
 
 
 class StrayDeafens(ReaderLine):
@@ -115,6 +122,14 @@ _m = reader_mutant
 MUTANTS = (
     _m("split-lost", "分段到达的帧丢失", "loses a frame that comes in pieces", _RESYNC, line=SplitLost),
     _m("glued-deafens", "两帧粘连后不再响应", "is deaf after two frames in one piece", _RESYNC, line=GluedDeafens),
+    _m(
+        "ack-swallows",
+        "丢弃紧跟 ACK 的命令",
+        "throws away a command right behind the ACK",
+        _RESYNC,
+        variants=CRT591,
+        line=AckSwallows,
+    ),
     _m("stray-deafens", "多余控制字符后不再响应", "is deaf after a stray control byte", _RESYNC, line=StrayDeafens),
     _m("small-buffer", "较长的命令丢失", "loses long commands", _RESYNC, line=SmallBuffer),
     _m("serial-wanders", "序列号每次不同", "gives another serial number each time", _SELF, logic=SerialWanders),
