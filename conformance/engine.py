@@ -175,25 +175,32 @@ class _Run:
             self.preflight.append(seen)
             self._say("preflight", target=target, text=seen.text if seen.ok else seen.remedy)
             if not seen.ok:
-                self._give_up((target,), seen)
+                heard = any(r.slot == target and r.direction == "rx" for r in history.records)
+                self._give_up((target,), seen, heard)
 
     def _pin_of(self, target: str) -> str:
         """The PIN that checks of *target* will present; empty when none of them does."""
         needed = any(each.target == target and "card.pin" in each.check.needs for each in self.resolved.selected)
         return str(self.resolved.facts(target)["pixit"].get("card.pin", "")) if needed else ""
 
-    def _give_up(self, targets: Iterable[str], why: PreflightResult) -> None:
-        """A target that preflight could not reach gets errors, never silence: nothing was skipped without a word."""
+    def _give_up(self, targets: Iterable[str], why: PreflightResult, heard: bool = False) -> None:
+        """A target that preflight could not reach gets errors, never silence: nothing was skipped without a word.
+
+        One that was *heard*, but did not speak its dialect well enough, still meets the checks that need no start state:
+        they say what is wrong with its line.
+        """
         text = Label(f"预检未通过：{why.text.zh}；{why.remedy.zh}", f"preflight: {why.text.en}; {why.remedy.en}")
         chosen = set(targets)
         for each in self.resolved.selected:
-            if each.target in chosen:
+            if each.target in chosen and not (heard and not each.check.from_home):
                 outcome = Outcome(each.check.id, each.target, Verdict.ERROR, (), Blame.CONFIGURATION, text)
                 self.outcomes.append(outcome)
 
     async def _checks(self, live: LiveBench, history: History, clock: Clock) -> None:
-        given_up = {each.target for each in self.outcomes} | self.left_out
-        todo = [each for each in self.resolved.selected if each.target not in given_up]
+        given_up = {each.key for each in self.outcomes}
+        todo = [
+            each for each in self.resolved.selected if each.key not in given_up and each.target not in self.left_out
+        ]
         self.total = len(todo)
         async with asyncio.TaskGroup() as lanes:
             for lane in self._lanes(todo):

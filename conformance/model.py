@@ -124,6 +124,8 @@ class Check:
     """What it uses up: ``pin_tries``, ``card_writes``, ``captured_cards``."""
     claims_time: ClassVar[bool] = False
     """True when the verdict depends on a measured time: it then needs a real clock on a real device."""
+    from_home: ClassVar[bool] = True
+    """False: needs no start state, so it is run even on a device that does not get through preflight."""
     source: ClassVar[str] = ""
 
     async def stimulus(self, t: Any) -> None:

@@ -64,7 +64,11 @@ def shown_pixit(device_class: str, values: Pixit, pics: Mapping[str, Any]) -> di
     shown: dict[str, Any] = {}
     for name, value in values.items():
         item = items.get(name)
-        if item is None or item.privacy not in (Privacy.PIN, Privacy.KEY) or (item.privacy is Privacy.KEY and value == item.default):
+        if (
+            item is None
+            or item.privacy not in (Privacy.PIN, Privacy.KEY)
+            or (item.privacy is Privacy.KEY and value == item.default)
+        ):
             shown[name] = value
         elif item.privacy is Privacy.KEY:
             shown[name + KCV_SUFFIX] = key_check_value(str(value), pics)

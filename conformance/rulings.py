@@ -22,7 +22,9 @@ STOPPED = Label("运行被停止", "the run was stopped")
 """Why a check did not run after somebody stopped the run."""
 
 
-def waiver_uses(planned: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], started: str) -> tuple[WaiverUse, ...]:
+def waiver_uses(
+    planned: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], started: str
+) -> tuple[WaiverUse, ...]:
     """What became of each waiver of a plan lock in a run that began at *started* (ISO 8601).
 
     A waiver that had expired on that day, or that nothing needed, is stale. Raises KeyError, TypeError or ValueError
@@ -51,9 +53,7 @@ def pcsc_reason(preflight: Iterable[PreflightResult]) -> Label | None:
     return Label(f"PC/SC 层未测试：{wants}", f"the PC/SC tier was not tested: {wants}")
 
 
-def budget_reason(
-    damage: Mapping[str, int], spent: Mapping[str, int], budget: Mapping[str, int]
-) -> Label | None:
+def budget_reason(damage: Mapping[str, int], spent: Mapping[str, int], budget: Mapping[str, int]) -> Label | None:
     """Why a check that costs *damage* may not run when *spent* is gone of *budget*; None when it may."""
     for what, cost in damage.items():
         used = spent.get(what, 0)

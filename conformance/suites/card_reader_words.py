@@ -50,7 +50,6 @@ class ReaderCheck(Check):
 
     device_class = "card_reader"
     witness: ClassVar[bool] = False
-    from_home: ClassVar[bool] = True
 
     async def drive(self, t: ReaderTester) -> None:
         raise TypeError(f"{type(self).__name__} drives nothing")

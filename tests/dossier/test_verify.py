@@ -247,7 +247,9 @@ def test_another_suite_is_named_and_still_recomputes(master: Any) -> None:
 
 
 def test_a_check_that_is_not_installed_cannot_be_trusted(master: Any) -> None:
-    found = verify_dossier(master.folder, checks=master.checks[1:], suite_hash="5" * 64, catalogue=master.catalogue, mutants=master.mutants)
+    found = verify_dossier(
+        master.folder, checks=master.checks[1:], suite_hash="5" * 64, catalogue=master.catalogue, mutants=master.mutants
+    )
     assert [each.where for each in found.problems] == ["outcomes[0] fake.answers[reader]"]
 
 
