@@ -184,7 +184,7 @@ async def test_reports_verify_exceptions_and_matrix(app: OnecardApp) -> None:
         await _settled(pilot)
         await pilot.press("v")
         await _settled(pilot)
-            assert "档案未改动" in str(app.query_one("#reports-detail", Static).content)
+        assert "档案未改动" in str(app.query_one("#reports-detail", Static).content)
         assert "onecard dossier verify" in app.query_one(CommandBar).line
         await pilot.press("m")
         await _settled(pilot)
