@@ -23,7 +23,7 @@ test: setup
 	@$(PYTHON) -m pytest -n 2
 
 lint: setup
-	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/pyright && $(VENV)/bin/lint-imports
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/pyright --pythonpath $(PYTHON) && $(VENV)/bin/lint-imports
 
 mutants: setup
 	@$(ONECARD) mutants
