@@ -79,7 +79,7 @@ def mark_step(history: History, slot: str, name: str, note: Mapping[str, Any]) -
 class ReaderTester:
     """Everything that a check of a card reader may use. One instance a check."""
 
-    POLL_S = 0.05
+    POLL_S = 0.01
     HOME_TRIES = 3
     POWER_OFF_S = 0.5
     POWER_RETURN_S = 15.0

@@ -89,7 +89,7 @@ async def watch(t: ReaderTester, wanted: Callable[[Reply], bool], limit_s: float
                     await t.port.drain(SETTLE_S)
                 return reply
         await t.pause(wait_s)
-        wait_s = min(wait_s * 1.5, MAX_POLL_S)
+        wait_s = min(wait_s * 2, MAX_POLL_S)
 
 
 async def command(t: ReaderTester, request: Request, tries: int = 3) -> Reply:
@@ -108,7 +108,7 @@ async def command(t: ReaderTester, request: Request, tries: int = 3) -> Reply:
 
 async def absent(t: ReaderTester, wait_s: float) -> Reply:
     """Watch for *wait_s* that no card shows up; ends at the first sign of one."""
-    return await watch(t, is_in, wait_s)
+    return await watch(t, is_in, min(wait_s, t.hand.patience_s))
 
 
 def special(action: str, status: str) -> None:
@@ -130,7 +130,7 @@ async def put_in(t: ReaderTester, card: str = "3.0") -> Reply:
             special(f"insert {card}", status)
         reply = await watch(t, is_in)
         if reply.ok and reply.media is Media.GATE:
-            reply = await watch(t, lambda seen: seen.media is not Media.GATE, INTAKE_S)
+            reply = await watch(t, lambda seen: seen.media is not Media.GATE, min(INTAKE_S, t.hand.patience_s))
     if status != "done" and is_out(reply):
         raise HandUnable(f"insert {card}", NO_CARD_SEEN)
     return reply

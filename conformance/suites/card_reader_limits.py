@@ -54,7 +54,7 @@ class BadCheckByteMoves(ReaderCheck):
             await t.port.drain(0.4)
             if t.dialect.rules.enq:
                 await t.port.send(bytes((ENQ,)))
-            await t.port.drain(2.0)
+            await t.port.drain(min(2.0, t.hand.patience_s))
         with t.step("still"):
             await t.status()
         await eject(t)
@@ -87,7 +87,7 @@ class WrongTrailer(ReaderCheck):
             await t.port.drain(0.4)
             if t.dialect.rules.enq:
                 await t.port.send(bytes((ENQ,)))
-            await t.port.drain(2.0)
+            await t.port.drain(min(2.0, t.hand.patience_s))
         with t.step("still"):
             await t.status()
         await eject(t)
