@@ -107,3 +107,4 @@ async def test_one_psam_serves_cards_of_both_ciphers():
         await card.open()
         await card.read_identity()
         await card.authenticate(shared)
+        assert (await card.read_holder()).id_number, "EF06 of a 3.0 card opens only to the right proof"

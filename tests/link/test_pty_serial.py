@@ -64,6 +64,7 @@ async def test_even_parity_can_be_opened_again_and_again():
     for _ in range(4):
         client = await open_link(master.url + "?baud=9600&parity=E", RealClock())
         await until(lambda: master.peer_line is not None)
+        assert master.peer_line == LineSettings(9600, 1)
         await client.aclose()
         master.peer_line = None
     await master.aclose()
