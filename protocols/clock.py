@@ -11,14 +11,17 @@ import asyncio
 import selectors
 import time
 from collections.abc import Coroutine
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Protocol, TypeVar
 
 __all__ = [
+    "CHINA",
     "Clock",
     "LoopClock",
     "RealClock",
+    "UnixClock",
     "VirtualLoop",
+    "civil",
     "cpu_seconds",
     "run_virtual",
     "stopwatch_s",
@@ -26,6 +29,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 
 class Clock(Protocol):
@@ -42,13 +47,16 @@ class Clock(Protocol):
 
 
 class LoopClock:
-    """Clock of the running event loop: virtual inside :func:`run_virtual`, otherwise see :class:`RealClock`."""
+    """Clock of the running event loop: virtual inside :func:`run_virtual`, otherwise see :class:`RealClock`.
+
+    *origin_s* is what it shows when it is made: zero, or the Unix time at which a virtual day begins.
+    """
 
     kind = "virtual"
 
-    def __init__(self) -> None:
+    def __init__(self, origin_s: float = 0.0) -> None:
         self._loop = asyncio.get_running_loop()
-        self._start = self._loop.time()
+        self._start = self._loop.time() - origin_s
 
     def now(self) -> float:
         return self._loop.time() - self._start
@@ -67,6 +75,24 @@ class RealClock:
 
     def now(self) -> float:
         return time.monotonic() - self._start
+
+    async def sleep_until(self, t: float) -> None:
+        await asyncio.sleep(max(0.0, t - self.now()))
+
+
+class UnixClock:
+    """Unix time for parties that do business by the calendar: set once at the start, then monotonic.
+
+    A step of the host's clock (NTP) does not reach it, so deadlines never run backwards.
+    """
+
+    kind = "real"
+
+    def __init__(self) -> None:
+        self._start = time.time() - time.monotonic()
+
+    def now(self) -> float:
+        return self._start + time.monotonic()
 
     async def sleep_until(self, t: float) -> None:
         await asyncio.sleep(max(0.0, t - self.now()))
@@ -105,6 +131,11 @@ def run_virtual(main: Coroutine[Any, Any, T]) -> T:
     """Run *main* to its end under virtual time and return its result."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
+
+
+def civil(unix_s: float) -> datetime:
+    """Date and time of day in China for a Unix time. China has one zone and no summer time."""
+    return datetime.fromtimestamp(unix_s, CHINA)
 
 
 def wall_datetime() -> datetime:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
+from protocols.seeded import SeededChoice
 
-__all__ = ["HostileOutbox", "Outbox", "SeededChoice"]
+__all__ = ["HostileOutbox", "Outbox"]
 
 
 class Outbox:
@@ -36,23 +36,6 @@ class Outbox:
 
     def acknowledges_late(self) -> bool:
         return False
-
-
-class SeededChoice:
-    """Random numbers from a seed, the same on every machine and in every run."""
-
-    def __init__(self, seed: int, purpose: str) -> None:
-        self._seed = f"{seed}:{purpose}:"
-        self._count = 0
-
-    def below(self, limit: int) -> int:
-        """A number from 0 to *limit* - 1."""
-        self._count += 1
-        digest = hashlib.sha256(f"{self._seed}{self._count}".encode()).digest()
-        return int.from_bytes(digest[:4], "big") % limit
-
-    def bytes(self, length: int) -> bytes:
-        return bytes(self.below(256) for _ in range(length))
 
 
 class HostileOutbox(Outbox):

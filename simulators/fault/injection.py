@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from protocols.seeded import SeededChoice
 from protocols.wire.base import Label
-from simulators.device.card_reader_outbox import SeededChoice
 
 __all__ = [
     "CATALOGUE",

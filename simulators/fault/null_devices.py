@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from protocols.seeded import SeededChoice
 from protocols.wire.base import Control, Frame, WireError
 from protocols.wire.card_reader import CardReaderDialect, Media, Op, Reply, Request
 from simulators.card.base import Card
 from simulators.device.base import Device, Physical
 from simulators.device.card_reader import DIALECTS, hand_words
-from simulators.device.card_reader_outbox import SeededChoice
 
 __all__ = ["NULL_CARDS", "NULL_DEVICES", "make_null_reader"]
 

@@ -1,0 +1,1 @@
+"""Settlement: the rules (pure), the ledger (pure), and the engine that carries them out."""

@@ -1,0 +1,392 @@
+"""The engine: asks the rules, makes it durable, sends, hears, and asks again. One task a trade.
+
+Two orders are kept in every path. A row is durable before what it announces is sent (``_flush`` before ``_perform``), and
+what was heard is durable before anybody is told (:attr:`Case.shown`). Commits of all trades go through one writer, which
+groups them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from protocols.clock import Clock, civil
+from reference_impl.backend.settlement.case import Case
+from reference_impl.backend.settlement.channel import Channel, Heard, Outcome, Ruling, Secrets
+from reference_impl.backend.settlement.ledger import postings
+from reference_impl.backend.settlement.model import Act, Attempt, AttemptState, Split, Trade, TradeKind, TradeState
+from reference_impl.backend.settlement.rules import Begin, Carry, Finish, Refusal, Rules, Turn, Wait
+from reference_impl.backend.settlement.tables import ALARMS, OUTBOX
+from reference_impl.backend.storage.writes import Write
+
+__all__ = ["Engine", "OpenTrade", "TradeStore"]
+
+REMEMBERED = 20_000
+"""So many trades that have ended are kept in memory for the questions that follow; the others are read again."""
+
+COMMIT_LIMIT_S = 30.0
+QUEUE_LOOK_S = 5.0
+"""A trade that waits for another one of its terminal is woken when that ends, and looks by itself now and then."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTrade:
+    """What a terminal asks to pay for. ``terms`` is what HIS and insurance need; ``request_hash`` its fingerprint."""
+
+    kind: TradeKind
+    key: str
+    request_hash: str
+    terminal_id: str
+    institution: str
+    patient_id: str
+    total_fen: int
+    insured: bool
+    terms: Mapping[str, object]
+
+
+class TradeStore(Protocol):
+    """``commit`` returns when all rows are durable, or raises and none is."""
+
+    async def commit(self, writes: Sequence[Write]) -> None: ...
+
+    async def open_trades(self) -> list[Trade]: ...
+
+    async def trade(self, trade_no: str) -> Trade | None: ...
+
+    async def trade_by_key(self, terminal_id: str, key: str) -> Trade | None: ...
+
+
+class Engine:
+    """*numbers* gives a new trade number for a business day. Start with :meth:`recover`, end with :meth:`aclose`."""
+
+    def __init__(
+        self,
+        store: TradeStore,
+        channels: Mapping[str, Channel],
+        rules: Rules,
+        clock: Clock,
+        numbers: Callable[[str], str],
+    ) -> None:
+        self.store, self.channels, self.rules, self.clock = store, channels, rules, clock
+        self._numbers = numbers
+        self._cases: OrderedDict[str, Case] = OrderedDict()
+        self._by_key: dict[tuple[str, str], str] = {}
+        self._opening: dict[tuple[str, str], asyncio.Lock] = {}
+        self._queueing: set[Case] = set()
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Ends with the error of a driver that broke: a defect must stop the process, not a single trade."""
+
+    # Commands.
+
+    async def open(self, wanted: OpenTrade) -> Trade:
+        """The trade for that key: a new one, or the one that the key already opened.
+
+        Raises :class:`Refusal` when the key was used for something else.
+        """
+        place = (wanted.terminal_id, wanted.key)
+        lock = self._opening.setdefault(place, asyncio.Lock())
+        try:
+            async with lock:
+                known = await self.find_by_key(*place)
+                if known is not None:
+                    if known.request_hash != wanted.request_hash:
+                        raise Refusal("idempotency-key-reused", "this key was used for another request: take a new one")
+                    return known
+                case = self._new_case(wanted)
+                await self._flush(case)
+        finally:
+            self._opening.pop(place, None)
+        self._start(case)
+        assert case.shown is not None
+        return case.shown
+
+    async def pay(self, trade_no: str, method: str, pay_key: str, secrets: Secrets) -> Trade:
+        """The citizen has pressed pay. Raises :class:`Refusal`."""
+        case = await self._case(trade_no)
+        before = case.trade
+        agreed = self.rules.agree(before, method, pay_key, self.clock.now())
+        if agreed is not before:
+            case.trade, case.secrets = agreed, secrets
+            self._start(case)
+            await self._durable(case)
+        assert case.shown is not None
+        return case.shown
+
+    async def cancel(self, trade_no: str, reason: str) -> Trade:
+        """Turn back. Raises :class:`Refusal` when it is too late."""
+        return await self._command(trade_no, lambda trade: self.rules.cancel(trade, reason, self.clock.now()))
+
+    async def refund(self, trade_no: str, reason: str) -> Trade:
+        """Take back a paid trade. Raises :class:`Refusal`."""
+        return await self._command(trade_no, lambda trade: self.rules.refund(trade, reason, self.clock.now()))
+
+    async def decide_manually(self, trade_no: str, attempt_id: str, state: AttemptState, who: str) -> Trade:
+        """A person has found out what became of an attempt on which its peer contradicts itself."""
+
+        def decided(trade: Trade) -> Trade:
+            attempt = trade.attempt(attempt_id)
+            if attempt.state is not AttemptState.MANUAL:
+                raise Refusal("not-for-a-person", f"attempt {attempt_id} is {attempt.state.value}")
+            if state not in (AttemptState.SUCCESS, AttemptState.FAIL):
+                raise Refusal("not-a-decision", "decide for success or fail")
+            changed = replace(
+                attempt, state=state, reason=f"decided by {who}", version=attempt.version + 1, op="", due=0.0
+            )
+            return replace(trade, attempts=tuple(changed if e.attempt_id == attempt_id else e for e in trade.attempts))
+
+        return await self._command(trade_no, decided)
+
+    async def _command(self, trade_no: str, change: Callable[[Trade], Trade]) -> Trade:
+        case = await self._case(trade_no)
+        changed = change(case.trade)
+        if changed is not case.trade:
+            case.trade = changed
+            self._start(case)
+            await self._durable(case)
+        assert case.shown is not None
+        return case.shown
+
+    # Reading.
+
+    async def find(self, trade_no: str) -> Trade | None:
+        """What is durable of that trade."""
+        case = self._cases.get(trade_no)
+        return case.shown if case is not None else await self.store.trade(trade_no)
+
+    async def find_by_key(self, terminal_id: str, key: str) -> Trade | None:
+        """The trade that a terminal's key opened."""
+        trade_no = self._by_key.get((terminal_id, key))
+        return await (self.find(trade_no) if trade_no else self.store.trade_by_key(terminal_id, key))
+
+    async def wait(self, trade_no: str, wanted: Callable[[Trade], bool], limit_s: float) -> Trade | None:
+        """What is durable once it is as wanted, or after *limit_s*."""
+        case = self._cases.get(trade_no)
+        if case is not None:
+            await case.until(wanted, limit_s)
+        return await self.find(trade_no)
+
+    @property
+    def busy(self) -> int:
+        """How many trades have not ended."""
+        return sum(case.task is not None and not case.task.done() for case in self._cases.values())
+
+    # Life.
+
+    async def recover(self) -> int:
+        """Take up every trade that had not ended. Gives their number."""
+        trades = await self.store.open_trades()
+        for trade in trades:
+            case = self._keep(Case(trade, stored=True))
+            attempt = trade.open_attempt
+            if attempt is not None:
+                channel = self.channels[attempt.channel]
+                channel.resume(attempt)
+                silence = Outcome(Heard.SILENCE, reason="the backend was restarted")
+                self._learn(case, attempt, silence, channel.rules.interrupted(attempt))
+        for trade in trades:
+            self._start(self._cases[trade.trade_no])
+        return len(trades)
+
+    async def aclose(self) -> None:
+        """Stop where we are: what is durable is enough to go on from."""
+        tasks = [case.task for case in self._cases.values() if case.task is not None and not case.task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _new_case(self, wanted: OpenTrade) -> Case:
+        now = self.clock.now()
+        day = f"{civil(now):%Y%m%d}"
+        trade = Trade(
+            trade_no=self._numbers(day),
+            kind=wanted.kind,
+            key=wanted.key,
+            request_hash=wanted.request_hash,
+            terminal_id=wanted.terminal_id,
+            institution=wanted.institution,
+            patient_id=wanted.patient_id,
+            total_fen=wanted.total_fen,
+            opened_at=now,
+            deadline=now + self.rules.policy.citizen_s,
+            day=day,
+            insured=wanted.insured,
+            terms=wanted.terms,
+            split=None if wanted.insured else Split(cash_fen=wanted.total_fen),
+            goal_since=now,
+            updated_at=now,
+        )
+        return self._keep(Case(trade, stored=False))
+
+    def _keep(self, case: Case) -> Case:
+        self._cases[case.trade.trade_no] = case
+        self._by_key[case.trade.terminal_id, case.trade.key] = case.trade.trade_no
+        if len(self._cases) > REMEMBERED:
+            self._forget_old()
+        return case
+
+    def _forget_old(self) -> None:
+        for trade_no, case in list(self._cases.items())[: REMEMBERED // 10]:
+            if case.task is None or case.task.done():
+                del self._cases[trade_no]
+                self._by_key.pop((case.trade.terminal_id, case.trade.key), None)
+
+    async def _case(self, trade_no: str) -> Case:
+        case = self._cases.get(trade_no)
+        if case is None:
+            trade = await self.store.trade(trade_no)
+            if trade is None:
+                raise Refusal("no-such-trade", f"there is no trade {trade_no}")
+            case = self._cases.get(trade_no) or self._keep(Case(trade, stored=True))
+        return case
+
+    def _start(self, case: Case) -> None:
+        """The driver of *case* runs, and looks."""
+        if case.task is None or case.task.done():
+            case.task = asyncio.get_running_loop().create_task(self._guarded(case), name=case.trade.trade_no)
+        case.wake()
+
+    async def _guarded(self, case: Case) -> None:
+        try:
+            await self._drive(case)
+        except Exception as error:
+            if not self.failed.done():
+                self.failed.set_exception(error)
+            raise
+
+    # The loop.
+
+    async def _drive(self, case: Case) -> None:
+        while True:
+            now = self.clock.now()
+            step = self.rules.decide(case.trade, now)
+            match step:
+                case Turn():
+                    case.trade = self.rules.turn(case.trade, step, now)
+                case Begin():
+                    await self._begin(case, step, now)
+                case Carry(attempt):
+                    await self._carry(case, attempt)
+                case Wait(until, state):
+                    if case.trade.state is not state:
+                        case.trade = replace(case.trade, state=state)
+                    await self._flush(case)
+                    await case.sleep(None if until is None else until - self.clock.now())
+                case Finish(state):
+                    if await self._finish(case, state, now):
+                        return
+
+    async def _begin(self, case: Case, step: Begin, now: float) -> None:
+        channel = self.channels[step.channel]
+        if channel.engaged(case.trade):
+            self._queueing.add(case)
+            await self._flush(case)
+            await case.sleep(QUEUE_LOOK_S)
+            self._queueing.discard(case)
+            return
+        try:
+            attempt = self._new_attempt(case, step, channel, now)
+        except ValueError:
+            case.trade = self.rules.forget_method(case.trade, now)
+            return
+        case.put_attempt(attempt)
+        await self._carry(case, attempt)
+
+    def _new_attempt(self, case: Case, step: Begin, channel: Channel, now: float) -> Attempt:
+        seq = len(case.trade.attempts) + 1
+        operation = step.operation or channel.undo_of(step.original) if step.original else step.operation
+        opening = channel.open(case.trade, operation, step.original, seq, case.secrets, now)
+        case.add(opening.writes)
+        return Attempt(
+            attempt_id=f"{case.trade.trade_no}{seq:03d}",
+            trade_no=case.trade.trade_no,
+            seq=seq,
+            leg=step.leg,
+            act=step.act,
+            channel=step.channel,
+            operation=operation,
+            reference=opening.reference,
+            amount_fen=step.amount_fen,
+            created_at=now,
+            original=step.original.attempt_id if step.original else "",
+            op=opening.op,
+            facts=opening.facts,
+            sealed=opening.sealed,
+            updated_at=now,
+        )
+
+    async def _carry(self, case: Case, attempt: Attempt) -> None:
+        """Make the attempt durable, send what is due, and take in what was heard."""
+        attempt = replace(attempt, tries=attempt.tries + 1)
+        case.put_attempt(attempt)
+        await self._flush(case)
+        channel = self.channels[attempt.channel]
+        outcome = await channel.perform(case.trade, attempt, case.secrets)
+        self._learn(case, attempt, outcome, channel.rules.after(attempt, outcome))
+
+    def _learn(self, case: Case, attempt: Attempt, outcome: Outcome, ruling: Ruling) -> None:
+        now = self.clock.now()
+        case.trade = self.rules.learn(case.trade, attempt, outcome, ruling, now)
+        changed = case.trade.attempt(attempt.attempt_id)
+        alarm = ruling.alarm or ("undo-refused" if changed.state is AttemptState.MANUAL else "")
+        if alarm:
+            case.add([self._alarm(case.trade, changed, alarm, now)])
+        if changed.open:
+            return
+        if changed.act is Act.DO and changed.operation in ("purchase", "pay"):
+            case.secrets = Secrets()
+        if changed.state is AttemptState.SUCCESS:
+            case.add(postings(case.trade, changed, now, f"{civil(now):%Y%m%d}"))
+        self.channels[changed.channel].settled(changed)
+        for waiting in self._queueing:
+            waiting.wake()
+
+    async def _finish(self, case: Case, state: TradeState, now: float) -> bool:
+        """True when the trade has ended; False when a command came in while that was written."""
+        case.trade = replace(case.trade, state=state, closed_at=now)
+        if state is not TradeState.CLOSED:
+            case.add([self._notice(case.trade, state, now)])
+        await self._flush(case)
+        return isinstance(self.rules.decide(case.trade, now), Finish)
+
+    async def _flush(self, case: Case) -> None:
+        """Everything that is known of *case* is durable when this returns."""
+        if not case.dirty:
+            return
+        writes = case.take_writes(self.clock.now())
+        trade = case.trade
+        await self.store.commit(writes)
+        case.durable(trade)
+
+    async def _durable(self, case: Case) -> None:
+        """Wait until what is known now is durable; the driver may be about to write it anyway."""
+        await asyncio.sleep(0)  # the driver goes first: its next step is then written in the same group
+        version = case.trade.version
+        await self._flush(case)
+        if case.shown is None or case.shown.version < version:
+            await case.until(lambda shown: shown.version >= version, COMMIT_LIMIT_S)
+
+    @staticmethod
+    def _alarm(trade: Trade, attempt: Attempt, code: str, now: float) -> Write:
+        details = {
+            "channel": attempt.channel,
+            "operation": attempt.operation,
+            "op": attempt.op,
+            "reference": attempt.reference,
+            "amount_fen": attempt.amount_fen,
+            "tries": attempt.tries,
+            "code": attempt.code,
+            "reason": attempt.reason,
+        }
+        text = json.dumps(details, ensure_ascii=False, sort_keys=True)
+        alarm_id = f"{attempt.attempt_id}:{code}"
+        return Write(ALARMS, (alarm_id, code, trade.trade_no, attempt.attempt_id, now, "open", text, "", 0.0, 1))
+
+    @staticmethod
+    def _notice(trade: Trade, state: TradeState, now: float) -> Write:
+        message_id = f"{trade.trade_no}:{state.value}:{trade.version}"
+        payload = json.dumps({"patient_id": trade.patient_id, "kind": trade.kind.value, "total_fen": trade.total_fen})
+        return Write(OUTBOX, (message_id, trade.trade_no, state.value, payload, "waiting", now, 0, now, 1))
