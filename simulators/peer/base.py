@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from protocols.wire.base import Label
+from protocols.wire.http import HttpReply, HttpRequest
 
 __all__ = [
     "TWISTS",
     "BookRow",
+    "FilePeer",
     "Journal",
     "Peer",
     "PeerKind",
@@ -118,6 +120,14 @@ class Peer(Protocol[Q_contra, A]):
         ...
 
 
+class FilePeer(Protocol):
+    """The second face of a peer whose day files are fetched over HTTP while its business runs over something else."""
+
+    def handle_file(self, request: HttpRequest, now: float, twist: Twist = "") -> HttpReply:
+        """Never raises for anything that a client can send."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PeerKind(Generic[Q, A]):
     """How a kind of peer is made and reached.
@@ -131,3 +141,5 @@ class PeerKind(Generic[Q, A]):
     transport: Literal["http", "frames"]
     make: Callable[[PeerOptions, Journal, Iterable[Mapping[str, Any]]], Peer[Q, A]]
     settings: tuple[Setting, ...] = ()
+    files: bool = False
+    """The peer hands out files besides: it is a :class:`FilePeer` too, on an HTTP port of its own."""
