@@ -1,0 +1,183 @@
+"""Oracles of money: no second debit, none lost, nothing undecided, books equal, nothing stuck, nobody lied to.
+
+Pure, over :class:`~conformance.oracles.money_facts.MoneyFacts`. They know nothing of how the platform works: only its rows,
+and what each peer says happened in its own book.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from conformance.oracles.money_facts import AttemptFact, MoneyFacts, TradeFact
+from protocols.wire.base import Label
+
+__all__ = ["ORACLES", "Finding", "judge_money"]
+
+FINAL = frozenset({"paid", "closed", "refunded"})
+OPEN = frozenset({"pending", "unknown"})
+BOOK_OF = {"his": "his", "insurance": "insurance", "bank": "bank", "wechat": "qr", "alipay": "qr", "unionpay_qr": "qr"}
+CASH_BOOKS = ("bank", "qr")
+CASH_ACCOUNTS = frozenset(f"receivable:{channel}" for channel, book in BOOK_OF.items() if book in CASH_BOOKS)
+CLEARING = "clearing"
+TELLING_ALARMS = frozenset({"peer-contradicts-itself", "undo-refused"})
+"""Alarms that no story without a contradictory peer may raise; the others only say that something takes long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One violation. ``oracle`` is its stable id, ``subject`` the trade or reference, ``text`` what is wrong."""
+
+    oracle: str
+    subject: str
+    text: str
+
+
+Oracle = Callable[[MoneyFacts], Iterator[Finding]]
+
+
+def _money_attempts(facts: MoneyFacts) -> Iterator[AttemptFact]:
+    """Attempts that may have moved money: not the lock, not the visit."""
+    for each in facts.attempts:
+        if each.leg in ("insurance", "cash", "commit"):
+            yield each
+
+
+def _net(facts: MoneyFacts) -> dict[tuple[str, str], int]:
+    """(trade, book) to fen paid less fen given back. A row that no attempt explains is nobody's: see ``lost``."""
+    trade_of = {(BOOK_OF[each.channel], each.reference): each.trade_no for each in facts.attempts}
+    trades = {each.trade_no for each in facts.trades}
+    net: dict[tuple[str, str], int] = defaultdict(int)
+    for row in facts.books:
+        reference = row.reference if row.kind == "pay" else row.original
+        trade = trade_of.get((row.book, reference)) or (reference if reference in trades else None)
+        if trade is not None:
+            net[trade, row.book] += row.amount_fen if row.kind == "pay" else -row.amount_fen
+    return net
+
+
+def _second_debit(facts: MoneyFacts) -> Iterator[Finding]:
+    count = Counter((row.book, row.reference) for row in facts.books if row.kind == "pay")
+    for (book, reference), times in count.items():
+        if times > 1:
+            yield Finding("second-debit", reference, f"{book} holds {times} payments under one reference")
+    due = {each.trade_no: each for each in facts.trades}
+    for (trade_no, book), fen in _net(facts).items():
+        trade = due.get(trade_no)
+        if trade is None:
+            continue
+        most = {"his": trade.total_fen, "insurance": trade.fund_fen + trade.account_fen}.get(book, trade.cash_fen)
+        if fen > most and trade.state in FINAL:
+            yield Finding("second-debit", trade_no, f"{book} took {fen} fen, {most} were agreed")
+        if fen < 0:
+            yield Finding("second-debit", trade_no, f"{book} gave back {-fen} fen more than it took")
+
+
+def _lost(facts: MoneyFacts) -> Iterator[Finding]:
+    known = {(BOOK_OF[each.channel], each.reference) for each in facts.attempts}
+    trades = {each.trade_no for each in facts.trades}
+    for row in facts.books:
+        if row.kind == "pay" and (row.book, row.reference) not in known and row.reference not in trades:
+            yield Finding(
+                "lost", row.reference, f"{row.book} holds {row.amount_fen} fen of which the platform knows nothing"
+            )
+
+
+def _expected(trade: TradeFact) -> dict[str, int]:
+    if trade.state != "paid":
+        return {"his": 0, "insurance": 0, "cash": 0}
+    return {"his": trade.total_fen, "insurance": trade.fund_fen + trade.account_fen, "cash": trade.cash_fen}
+
+
+def _books_equal(facts: MoneyFacts) -> Iterator[Finding]:
+    net = _net(facts)
+    for trade in facts.trades:
+        if trade.state not in FINAL:
+            continue
+        held = {
+            "his": net.get((trade.trade_no, "his"), 0),
+            "insurance": net.get((trade.trade_no, "insurance"), 0),
+            "cash": sum(net.get((trade.trade_no, book), 0) for book in CASH_BOOKS),
+        }
+        for part, fen in _expected(trade).items():
+            if held[part] != fen:
+                text = f"the trade is {trade.state}: {part} holds {held[part]} fen, {fen} are right"
+                yield Finding("books-equal", trade.trade_no, text)
+
+
+def _decided(facts: MoneyFacts) -> Iterator[Finding]:
+    for trade in facts.trades:
+        if trade.state not in FINAL:
+            yield Finding("decided", trade.trade_no, f"the trade is still {trade.state}")
+    for each in facts.attempts:
+        if each.state in OPEN or each.state == "manual":
+            yield Finding("decided", each.attempt_id, f"{each.leg} {each.act} at {each.channel} is still {each.state}")
+
+
+def _ledger(facts: MoneyFacts) -> Iterator[Finding]:
+    accounts: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in facts.postings:
+        accounts[row.trade_no][row.account] += row.amount_fen
+    for trade_no, balances in accounts.items():
+        if fen := balances.total():
+            yield Finding("ledger", trade_no, f"the entries add up to {fen} fen, not to zero")
+    for trade in facts.trades:
+        stand = {account: fen for account, fen in accounts[trade.trade_no].items() if fen}
+        if trade.state == "paid":
+            payable = -sum(fen for account, fen in stand.items() if account.startswith("payable:"))
+            cash = sum(fen for account, fen in stand.items() if account in CASH_ACCOUNTS)
+            if payable != trade.total_fen or cash != trade.cash_fen or CLEARING in stand:
+                text = f"paid {trade.total_fen} fen with {trade.cash_fen} in cash, but the accounts say {stand}"
+                yield Finding("ledger", trade.trade_no, text)
+        elif trade.state in FINAL and stand:
+            yield Finding("ledger", trade.trade_no, f"{trade.state}, but accounts stand open: {stand}")
+
+
+def _stuck(facts: MoneyFacts) -> Iterator[Finding]:
+    for lock in facts.locks:
+        yield Finding("stuck", lock.trade_no or lock.what, f"{lock.peer} still keeps {lock.what}")
+
+
+def _truthful(facts: MoneyFacts) -> Iterator[Finding]:
+    """What the citizen was told last is what is so; ``uncertain`` is never a lie."""
+    states = {each.trade_no: each.state for each in facts.trades}
+    right = {"paid": {"paid", "refunded", "refunding"}, "not-paid": {"closed"}, "refunded": {"refunded"}}
+    for claim in facts.claims:
+        allowed = right.get(claim.said)
+        state = states.get(claim.trade_no)
+        if allowed is not None and state not in allowed:
+            yield Finding("truthful", claim.trade_no, f"{claim.terminal_id} said {claim.said}, the trade is {state}")
+
+
+def _peaceful(facts: MoneyFacts) -> Iterator[Finding]:
+    for code in facts.alarms:
+        if code in TELLING_ALARMS:
+            yield Finding("alarms", code, "an alarm for a person, and no peer contradicted itself")
+    for text in facts.violations:
+        yield Finding("protocol", text[:40], text)
+    for text in facts.differences:
+        yield Finding("reconciled", text[:40], text)
+
+
+ORACLES: dict[str, tuple[Oracle, Label]] = {
+    "second-debit": (_second_debit, Label("没有重复扣款", "no second debit")),
+    "lost": (_lost, Label("没有丢失的付款", "no payment is lost")),
+    "books-equal": (_books_equal, Label("四方账一致", "four books agree")),
+    "decided": (_decided, Label("没有悬而未决的交易", "nothing is left undecided")),
+    "ledger": (_ledger, Label("分录平衡", "the ledger is balanced")),
+    "stuck": (_stuck, Label("没有残留的锁", "no lock is stuck")),
+    "truthful": (_truthful, Label("对市民所说属实", "what citizens were told is so")),
+    "peaceful": (
+        _peaceful,
+        Label("无需人工的报警、无协议违例、对账无差异", "no alarm for a person, no protocol violation, no difference"),
+    ),
+}
+
+
+def judge_money(facts: MoneyFacts) -> Sequence[Finding]:
+    """Everything that is wrong, by oracle. Empty: nothing is. Facts without a trade are no proof of anything."""
+    found = [finding for oracle, _ in ORACLES.values() for finding in oracle(facts)]
+    if not facts.trades:
+        found.append(Finding("vacuous", "-", "there is no trade: nothing was tested"))
+    return found
