@@ -79,6 +79,7 @@ class Engine:
         self._queueing: set[Case] = set()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Ends with the error of a driver that broke: a defect must stop the process, not a single trade."""
+        self.failed.add_done_callback(lambda future: future.cancelled() or future.exception())
 
     # Commands.
 
@@ -252,10 +253,9 @@ class Engine:
     async def _guarded(self, case: Case) -> None:
         try:
             await self._drive(case)
-        except Exception as error:
+        except Exception as error:  # whoever runs the engine waits for this, and ends the process
             if not self.failed.done():
                 self.failed.set_exception(error)
-            raise
 
     # The loop.
 

@@ -204,7 +204,7 @@ class Rules:
 
     def learn(self, trade: Trade, attempt: Attempt, outcome: Outcome, ruling: Ruling, now: float) -> Trade:
         """*attempt* and its trade after *ruling*. Money that others have moved is never decided here, only noted."""
-        same_op = ruling.op == attempt.op
+        other_op = ruling.op not in ("", attempt.op)
         # New facts first: what was fixed before the send is never overwritten by what a reply says.
         facts = {**outcome.facts, **attempt.facts} if outcome.facts else attempt.facts
         if outcome.split is not None:
@@ -214,7 +214,7 @@ class Rules:
             state=ruling.state,
             op=ruling.op,
             due=now + ruling.delay_s if ruling.op else 0.0,
-            tries=attempt.tries if same_op else 0,
+            tries=0 if other_op else attempt.tries,
             code=outcome.code or attempt.code,
             reason=outcome.reason or attempt.reason,
             facts=facts,

@@ -1,0 +1,221 @@
+"""The simulated network and the peers behind it: messages take time, get lost, come twice or late; peers die and return.
+
+What strikes a message is in the story, by peer, address and count. The time that a message takes is drawn from the seed
+and the message itself, so that taking one strike away leaves all other times as they were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar, cast
+
+from protocols.clock import Clock
+from protocols.seeded import SeededChoice
+from protocols.wire.http import HttpReply, HttpRequest
+from reference_impl.backend.transport import NoAnswer, NotSent
+from reference_impl.simulation.story import NETWORK_STRIKES, Crash, Story
+from simulators.peer.base import Peer, PeerKind, PeerOptions
+from simulators.peer.delivery import deliver
+from simulators.peer.faults import FaultSwitch, PeerFault
+
+__all__ = ["Network", "SimulatedPeer"]
+
+T = TypeVar("T")
+
+FASTEST_S, SLOWEST_S = 0.002, 0.05
+LATE_S = 95.0
+"""Of a message that is slow: later than any client waits."""
+AGAIN_S = 3.0
+PEER_DELAY_S = 90.0
+
+Hook = Callable[[str], None]
+
+
+class SimulatedPeer:
+    """One peer: its core, everything that it has journalled, and whether it runs."""
+
+    def __init__(self, kind: PeerKind[Any, Any], options: PeerOptions, switch: FaultSwitch) -> None:
+        self.kind, self.options, self.switch = kind, options, switch
+        self.events: list[Mapping[str, Any]] = []
+        self.core: Peer[Any, Any] = kind.make(options, self.events.append, ())
+        self.up = True
+        self.asked = 0
+        self.complaints: list[str] = []
+
+    def die(self) -> None:
+        self.complaints += self.core.violations()
+        self.up = False
+
+    def come_back(self) -> None:
+        """A new core from the journal of the old one: what it had answered for, it still answers for."""
+        past = list(self.events)
+        self.core = self.kind.make(self.options, self.events.append, past)
+        self.up = True
+
+    def violations(self) -> list[str]:
+        self.complaints += self.core.violations()
+        return self.complaints
+
+
+class Network:
+    """Carries messages between the backend and the peers, and between the kiosks and the backend."""
+
+    def __init__(
+        self, story: Story, clock: Clock, kinds: Mapping[str, PeerKind[Any, Any]], options: PeerOptions
+    ) -> None:
+        self._story, self._clock = story, clock
+        self.peers = {
+            name: SimulatedPeer(kind, options, FaultSwitch(_peer_faults(story, name))) for name, kind in kinds.items()
+        }
+        self._strikes = {
+            (each.peer, each.address, each.nth): each.fault for each in story.strikes if each.fault in NETWORK_STRIKES
+        }
+        self._seen: Counter[tuple[str, str]] = Counter()
+        self._peer_crashes = {(each.party, each.nth): each for each in story.crashes if each.event == "message"}
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self.healed = False
+        self.on_send: Callable[[], None] = lambda: None
+        self.on_receive: Callable[[], None] = lambda: None
+        self.trace: Callable[..., None] | None = None
+
+    # The two transports of the backend.
+
+    async def exchange(self, peer: str, request: Any, limit_s: float) -> Any:
+        """A request of the backend to a peer: HttpRequest or frame in, HttpReply or frame out."""
+        target = self.peers[peer.removesuffix("-files")]
+        if peer.endswith("-files"):
+            return await self._fetch(target, cast("HttpRequest", request))
+        address = target.core.address(request)
+        fault = self._fault(target.kind.name, address)
+        self.on_send()
+
+        async def carry() -> Any:
+            return await self._at_peer(target, request)
+
+        reply = await self._carry(target.kind.name, address, fault, carry, limit_s, lambda: target.up)
+        self.on_receive()
+        return reply
+
+    async def _fetch(self, target: SimulatedPeer, request: HttpRequest) -> HttpReply:
+        await self._clock.sleep_until(self._clock.now() + SLOWEST_S)
+        if not target.up:
+            raise NotSent(f"{target.kind.name} is down")
+        return cast("Any", target.core).handle_file(request, self._clock.now())
+
+    async def _at_peer(self, target: SimulatedPeer, request: Any) -> Any:
+        if not target.up:
+            return None
+        target.asked += 1
+        crash = None if self.healed else self._peer_crashes.get((target.kind.name, target.asked))
+        reply, _ = await deliver(target.core, target.switch, request, self._clock)
+        if crash is not None:
+            self._kill_peer(target, crash)
+            return None
+        return reply
+
+    def _kill_peer(self, target: SimulatedPeer, crash: Crash) -> None:
+        target.die()
+        self._note("crash", target.kind.name, f"down for {crash.down_s} s")
+        asyncio.get_running_loop().call_later(crash.down_s, self._revive, target)
+
+    def _revive(self, target: SimulatedPeer) -> None:
+        if not target.up:
+            target.come_back()
+            self._note("back", target.kind.name, "")
+
+    # Any message.
+
+    async def call(
+        self, name: str, to: str, work: Callable[[], Awaitable[T]], limit_s: float, up: Callable[[], bool]
+    ) -> T:
+        """A call of a kiosk to the backend. Raises NoAnswer and NotSent; what *work* raises comes through."""
+        return await self._carry(to, name, self._fault(to, name), work, limit_s, up)
+
+    async def _carry(
+        self,
+        peer: str,
+        address: str,
+        fault: str,
+        work: Callable[[], Awaitable[T]],
+        limit_s: float,
+        up: Callable[[], bool],
+    ) -> T:
+        there_s, back_s = self._times(peer, address)
+        self._note("send", peer, address, fault)
+        if not up():
+            await self._clock.sleep_until(self._clock.now() + there_s)
+            raise NotSent(f"nobody answers at {peer}")
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        starts = {"lose-request": [], "slow-request": [LATE_S], "repeat-request": [there_s, AGAIN_S]}.get(
+            fault, [there_s]
+        )
+        for start_s in starts:
+            self._start(self._one_way(work, start_s, LATE_S if fault == "slow-reply" else back_s, fault, answer))
+        try:
+            async with asyncio.timeout(limit_s):
+                return await answer
+        except TimeoutError:
+            raise NoAnswer(f"no answer from {peer} within {limit_s:g} s") from None
+
+    async def _one_way(
+        self, work: Callable[[], Awaitable[T]], start_s: float, back_s: float, fault: str, answer: asyncio.Future[T]
+    ) -> None:
+        await self._clock.sleep_until(self._clock.now() + start_s)
+        try:
+            reply = await work()
+        except NoAnswer:
+            return
+        except Exception as error:
+            if not answer.done() and fault != "lose-reply":
+                answer.set_exception(error)
+            return
+        if reply is None or fault == "lose-reply":
+            return
+        await self._clock.sleep_until(self._clock.now() + back_s)
+        if not answer.done():
+            answer.set_result(reply)
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    def _fault(self, peer: str, address: str) -> str:
+        self._seen[peer, address] += 1
+        if self.healed:
+            return ""
+        return self._strikes.get((peer, address, self._seen[peer, address]), "")
+
+    def _times(self, peer: str, address: str) -> tuple[float, float]:
+        choice = SeededChoice(self._story.seed, f"{peer} {address} {self._seen[peer, address]}")
+        return choice.between(FASTEST_S, SLOWEST_S), choice.between(FASTEST_S, SLOWEST_S)
+
+    def _note(self, what: str, who: str, detail: str, fault: str = "") -> None:
+        if self.trace is not None:
+            self.trace(what, who, detail, fault)
+
+    # The end.
+
+    def heal(self) -> None:
+        """From now on nothing is struck, and every peer runs."""
+        self.healed = True
+        for target in self.peers.values():
+            target.switch.clear()
+            self._revive(target)
+
+    async def aclose(self) -> None:
+        """End what is still under way."""
+        tasks = list(self._under_way)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _peer_faults(story: Story, name: str) -> list[PeerFault]:
+    return [
+        PeerFault(cast("Any", each.fault), each.address, each.nth - 1, delay_s=PEER_DELAY_S)
+        for each in story.strikes
+        if each.peer == name and each.fault not in NETWORK_STRIKES
+    ]
