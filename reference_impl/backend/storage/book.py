@@ -12,18 +12,15 @@ from typing import Any
 from reference_impl.backend.settlement.model import OPEN, Trade, TradeState
 from reference_impl.backend.settlement.rows import attempt_of, trade_of, with_attempts
 from reference_impl.backend.settlement.tables import ATTEMPTS, TRADES
+from reference_impl.backend.storage.errors import Fenced
 from reference_impl.backend.storage.writes import Write, grouped, sqlite_sql
 
 __all__ = ["Fenced", "SqliteBook"]
 
 _TRADES = ", ".join(f"{TRADES.name}.{column.name}" for column in TRADES.columns)
 _ATTEMPTS = ", ".join(f"{ATTEMPTS.name}.{column.name}" for column in ATTEMPTS.columns)
-_FINAL = tuple(state.value for state in TradeState if state.final)
+_UNENDED = tuple(state.value for state in TradeState if not state.final)
 _OPEN = tuple(state.value for state in OPEN)
-
-
-class Fenced(RuntimeError):
-    """Another process writes to this database now; this one has nothing to say any more and must stop."""
 
 
 class SqliteBook:
@@ -35,8 +32,8 @@ class SqliteBook:
 
     def take_over(self) -> int:
         """Become the one writer: whoever was it before is fenced from now on. Gives the new epoch."""
-        rows = self._connection.execute("UPDATE writer SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch").fetchall()
-        self.epoch = rows[0][0]
+        sql = "INSERT INTO writer (id, epoch) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET epoch = epoch + 1 RETURNING epoch"
+        self.epoch = self._connection.execute(sql).fetchall()[0][0]
         return self.epoch
 
     def apply(self, writes: Iterable[Write]) -> None:
@@ -54,15 +51,16 @@ class SqliteBook:
                     raise Fenced(f"{table.name}: {len(rows) - cursor.rowcount} rows were written by somebody else")
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a full disk has ended it already
+                connection.execute("ROLLBACK")
             raise
 
     def open_trades(self) -> list[Trade]:
         """Every trade that has not ended, and every ended one with an attempt that has not, oldest first."""
-        finals, opens = ", ".join("?" * len(_FINAL)), ", ".join("?" * len(_OPEN))
+        unended, opens = ", ".join("?" * len(_UNENDED)), ", ".join("?" * len(_OPEN))
         return self._trades(
-            f"state NOT IN ({finals}) OR trade_no IN (SELECT trade_no FROM attempts WHERE state IN ({opens}))",
-            (*_FINAL, *_OPEN),
+            f"state IN ({unended}) OR trade_no IN (SELECT trade_no FROM attempts WHERE state IN ({opens}))",
+            (*_UNENDED, *_OPEN),
         )
 
     def trade(self, trade_no: str) -> Trade | None:
@@ -73,13 +71,14 @@ class SqliteBook:
 
     def _trades(self, where: str, values: Sequence[Any]) -> list[Trade]:
         execute = self._connection.execute
-        found = [
-            trade_of(row) for row in execute(f"SELECT {_TRADES} FROM trades WHERE {where} ORDER BY trade_no", values)
-        ]
-        if not found:
-            return []
-        attempts: dict[str, list[Any]] = {trade.trade_no: [] for trade in found}
-        sql = f"SELECT {_ATTEMPTS} FROM attempts WHERE trade_no IN (SELECT trade_no FROM trades WHERE {where})"
-        for row in execute(sql, values):
+        execute("BEGIN")  # both questions see one state of the database
+        try:
+            trades = execute(f"SELECT {_TRADES} FROM trades WHERE {where} ORDER BY trade_no", values).fetchall()
+            sql = f"SELECT {_ATTEMPTS} FROM attempts WHERE trade_no IN (SELECT trade_no FROM trades WHERE {where})"
+            rows = execute(sql, values).fetchall() if trades else []
+        finally:
+            execute("COMMIT")
+        attempts: dict[str, list[Any]] = {row[0]: [] for row in trades}
+        for row in rows:
             attempts[row[1]].append(attempt_of(row))
-        return [with_attempts(trade, attempts[trade.trade_no]) for trade in found]
+        return [with_attempts(trade_of(row), attempts[row[0]]) for row in trades]

@@ -1,0 +1,1 @@
+"""The steps of the database, in ``versions``; see :mod:`reference_impl.backend.storage.migrate`."""
