@@ -247,7 +247,8 @@ class SlotLock(Message):
 
 
 class Appointment(Message):
-    """``state``: booked, checked_in, expired, cancelled; ``due_fen`` what is still to be paid before check-in."""
+    """``state``: booked, checked_in, expired, cancelled; ``due_fen`` what is still to be paid before check-in, by a trade
+    for ``lock_id`` (empty: it is among the bills)."""
 
     appointment_id: str
     department: str
@@ -257,6 +258,7 @@ class Appointment(Message):
     ends: str
     state: str
     due_fen: Fen = 0
+    lock_id: str = ""
 
 
 class AppointmentList(Message):
