@@ -8,9 +8,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from protocols.wire.money import MAX_FEN
+from protocols.wire.platform.fleet import (
+    Command,
+    CommandResult,
+    Enrolment,
+    Heartbeat,
+    HeartbeatReply,
+    ModuleState,
+    SessionGrant,
+    SessionRequest,
+    TerminalConfiguration,
+)
+from protocols.wire.platform.message import Fen, Hex, Id, Message, Sealed, Text
 
 __all__ = [
     "Appointment",
@@ -21,6 +32,8 @@ __all__ = [
     "BillList",
     "CardData",
     "CheckIn",
+    "Command",
+    "CommandResult",
     "Credential",
     "Department",
     "DepartmentList",
@@ -31,6 +44,7 @@ __all__ = [
     "HeartbeatReply",
     "IdentityRequest",
     "LockRequest",
+    "ModuleState",
     "NewRecord",
     "OpenTradeRequest",
     "PayRequest",
@@ -45,21 +59,10 @@ __all__ = [
     "SlotList",
     "SlotLock",
     "SplitView",
+    "TerminalConfiguration",
     "TradeView",
     "Visitor",
 ]
-
-Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.:@/+-]+$")]
-Text = Annotated[str, Field(max_length=200)]
-Fen = Annotated[int, Field(ge=0, le=MAX_FEN)]
-Hex = Annotated[str, Field(pattern=r"^[0-9A-Fa-f]*$", max_length=4096)]
-Sealed = Annotated[str, Field(max_length=8192, description="JWE compact, dir, A256GCM, under the session key")]
-
-
-class Message(BaseModel):
-    """Unknown fields are refused: a terminal of another version must notice."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Problem(Message):
@@ -75,66 +78,7 @@ class Problem(Message):
     request_id: str = ""
 
 
-# Terminals.
-
-
-class Enrolment(Message):
-    """Bring a terminal's own public key (Ed25519, 32 bytes, hex) under its one-time ``code``."""
-
-    terminal_id: Id
-    code: Annotated[str, Field(min_length=8, max_length=64)]
-    public_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class SessionRequest(Message):
-    """``ephemeral`` is an X25519 public key; ``signature`` Ed25519 by the enrolled key over
-    ``onecard-session\\n<terminal_id>\\n<timestamp>\\n<nonce>\\n<ephemeral>``. All hex."""
-
-    terminal_id: Id
-    timestamp: Annotated[int, Field(ge=0, le=2**40)]
-    nonce: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-    ephemeral: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    signature: Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]
-
-
-class SessionGrant(Message):
-    """The session key is HKDF-SHA256 of the X25519 secret, salt the nonce, info ``onecard-session``, 32 bytes."""
-
-    token: str
-    ephemeral: str
-    expires_at: float
-    server_time: float
-
-
-class ModuleState(Message):
-    id: Id
-    state: Literal["ok", "warning", "fault", "absent"]
-    code: Annotated[str, Field(max_length=32)] = ""
-
-
-class Heartbeat(Message):
-    """spec/services.md 7.1."""
-
-    seq: Annotated[int, Field(ge=0)]
-    boot_id: Id
-    sent_at: float
-    uptime_s: Annotated[float, Field(ge=0)]
-    app_version: Annotated[str, Field(max_length=32)]
-    mode: Literal["serving", "paused", "upgrading", "fault"] = "serving"
-    modules: Annotated[tuple[ModuleState, ...], Field(max_length=32)] = ()
-    queue: Annotated[int, Field(ge=0)] = 0
-    open_session: bool = False
-
-
-class Command(Message):
-    command_id: Id
-    verb: Literal["pause", "resume", "restart_app", "restart_host", "upload_log", "sign_in", "sync_clock"]
-    expires_at: float
-
-
-class HeartbeatReply(Message):
-    server_time: float
-    commands: tuple[Command, ...] = ()
+# Terminals; more of them in protocols.wire.platform.fleet.
 
 
 class PinKey(Message):
@@ -203,7 +147,7 @@ class Department(Message):
 
 
 class DepartmentList(Message):
-    departments: tuple[Department, ...]
+    departments: Annotated[tuple[Department, ...], Field(strict=False)]
 
 
 class Doctor(Message):
@@ -213,7 +157,7 @@ class Doctor(Message):
 
 
 class DoctorList(Message):
-    doctors: tuple[Doctor, ...]
+    doctors: Annotated[tuple[Doctor, ...], Field(strict=False)]
 
 
 class Slot(Message):
@@ -232,7 +176,7 @@ class Slot(Message):
 
 
 class SlotList(Message):
-    slots: tuple[Slot, ...]
+    slots: Annotated[tuple[Slot, ...], Field(strict=False)]
 
 
 class LockRequest(Message):
@@ -262,7 +206,7 @@ class Appointment(Message):
 
 
 class AppointmentList(Message):
-    appointments: tuple[Appointment, ...]
+    appointments: Annotated[tuple[Appointment, ...], Field(strict=False)]
 
 
 class CheckIn(Message):
@@ -292,18 +236,18 @@ class Bill(Message):
     total_fen: Fen
     med_type: str
     mergeable: bool
-    items: tuple[BillItem, ...]
+    items: Annotated[tuple[BillItem, ...], Field(strict=False)]
 
 
 class BillList(Message):
-    bills: tuple[Bill, ...]
+    bills: Annotated[tuple[Bill, ...], Field(strict=False)]
 
 
 class OpenTradeRequest(Message):
     """Exactly one of ``bill_ids`` and ``lock_id``. Sent with an Idempotency-Key header."""
 
     visitor_id: Id
-    bill_ids: Annotated[tuple[Id, ...], Field(max_length=20)] = ()
+    bill_ids: Annotated[tuple[Id, ...], Field(max_length=20, strict=False)] = ()
     lock_id: Annotated[str, Field(max_length=64)] = ""
     insured: bool = True
     use_account: bool = True
@@ -368,7 +312,7 @@ class TradeView(Message):
     method: str
     deadline: float
     reason: str
-    attempts: tuple[AttemptView, ...] = ()
+    attempts: Annotated[tuple[AttemptView, ...], Field(strict=False)] = ()
 
 
 class RefundEligibility(Message):
@@ -391,5 +335,5 @@ class ReceiptView(Message):
     channel_reference: str
     reconciliation_no: str
     see_no: str = ""
-    items: tuple[BillItem, ...] = ()
+    items: Annotated[tuple[BillItem, ...], Field(strict=False)] = ()
     qr: str = ""
