@@ -11,10 +11,11 @@ import pkgutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 __all__ = [
     "Control",
+    "Flaw",
     "Frame",
     "Framing",
     "Item",
@@ -117,6 +118,8 @@ class Noise:
 
 Item = Frame | Control | Noise
 
+Flaw = Literal["checksum", "length"]
+
 
 class Framing(Protocol):
     """Cuts a byte stream into items, resynchronises after rubbish, and never holds more than its bound.
@@ -136,6 +139,10 @@ class Framing(Protocol):
 
     def wrap(self, text: bytes) -> bytes:
         """The frame that carries *text*. Raises :class:`WireError` beyond the bound."""
+        ...
+
+    def spoil(self, frame: Frame, flaw: Flaw, by: int = 1) -> bytes:
+        """*frame* with one thing wrong: its check, or its length changed by *by* while the check fits. For faults."""
         ...
 
 

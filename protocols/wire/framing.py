@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache, reduce
 
-from protocols.wire.base import Control, Frame, Item, Noise, WireError
+from protocols.wire.base import Control, Flaw, Frame, Item, Noise, WireError
 
 __all__ = ["ACK", "ENQ", "EOT", "NAK", "FrameFormat", "LengthPrefixedFraming", "f2_format", "stx_format"]
 
@@ -137,6 +137,16 @@ class LengthPrefixedFraming:
 
     def wrap(self, text: bytes) -> bytes:
         return self._format.wrap(text)
+
+    def spoil(self, frame: Frame, flaw: Flaw, by: int = 1) -> bytes:
+        raw = frame.raw
+        if flaw == "checksum":
+            return raw[:-1] + bytes((raw[-1] ^ 0x01,))
+        at = self._format.header_bytes - 2
+        old = raw[at : at + 2]
+        new = ((int.from_bytes(old, "big") + by) & 0xFFFF).to_bytes(2, "big")
+        check = raw[-1] ^ old[0] ^ old[1] ^ new[0] ^ new[1]
+        return raw[:at] + new + raw[at + 2 : -1] + bytes((check,))
 
     def _scan(self, items: list[Item], final: bool) -> None:
         """Take every item that is complete off the front; with *final* nothing more is waited for."""

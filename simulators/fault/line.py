@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from protocols.wire.base import Control, Frame, Framing, Item
+from protocols.wire.base import Control, Flaw, Frame, Framing, Item
 from simulators.device.base import Device, Physical
 from simulators.fault.injection import Injected, InjectedFault, OnFault, ignore_event
 
@@ -244,7 +244,7 @@ class FaultyLine:
             case "no-answer":
                 return ()
             case "flip-checksum":
-                return (raw[:-1] + bytes((raw[-1] ^ 0x01,)),)
+                return (self._out.spoil(frame, "checksum"),)
             case "truncate":
                 return (raw[: min(int(options.number("keep")) or len(raw) // 2, len(raw) - 1)],)
             case "glue":
@@ -252,7 +252,7 @@ class FaultyLine:
             case "noise-before":
                 return (options.bytes_of("noise") + raw,)
             case "wrong-length":
-                return (_other_length(frame, int(options.number("by"))),)
+                return (self._out.spoil(frame, "length", int(options.number("by"))),)
             case "stale-answer":
                 return self._before_last, raw
             case "byte-inside":
@@ -291,17 +291,6 @@ def _first(faults: Sequence[Injected]) -> Injected | None:
     return struck
 
 
-def _other_length(frame: Frame, by: int) -> bytes:
-    """The length (16 bits before the text) changed by *by*, the check byte made to fit: only the length is wrong."""
-    at = frame.raw.find(frame.text) - 2
-    if at < 0:
-        return frame.raw[:-1]
-    old = frame.raw[at : at + 2]
-    new = ((int.from_bytes(old, "big") + by) & 0xFFFF).to_bytes(2, "big")
-    check = frame.raw[-1] ^ old[0] ^ old[1] ^ new[0] ^ new[1]
-    return frame.raw[:at] + new + frame.raw[at + 2 : -1] + bytes((check,))
-
-
 class _Pieces:
     """Stands for a framing where none is known: a piece of more than one byte is a frame, nothing is ever held."""
 
@@ -316,3 +305,7 @@ class _Pieces:
 
     def wrap(self, text: bytes) -> bytes:
         return text
+
+    def spoil(self, frame: Frame, flaw: Flaw, by: int = 1) -> bytes:
+        """Nothing is known of its parts: the last byte is what is wrong."""
+        return frame.raw[:-1] + bytes((frame.raw[-1] ^ 0x01,))
