@@ -5,7 +5,8 @@ the same verdict; one input always gives one pseudonym under one key, so two rea
 
 What is replaced: records 07, 08, 09, 4E and the last eight bytes of record 01 (spec/cards.md 1.4); the PIN of VERIFY
 and CHANGE PIN and keys in the clear (1.6, 3.3); track data and Mifare keys of reader frames (spec/devices.md 4.1, 4.2);
-and every known literal, wherever it stands. ATR, challenges and cryptograms are left as they are.
+keys, card numbers, data and PIN blocks of a PIN pad's frames, and digits that it sends in the clear (1.2); and every known
+literal, wherever it stands. ATR, challenges and cryptograms of cards are left as they are.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from functools import lru_cache
 from protocols.wire.apdu import Command, decode_command
 from protocols.wire.apdu_tables import PIN_COMMANDS
 from protocols.wire.base import Privacy, WireError
-from protocols.wire.privacy_frames import FramePart, open_frame
+from protocols.wire.privacy_frames import DIGIT_MARK, FramePart, OpenFrame, open_frame
 from protocols.wire.social_security import HOLDER_ITEMS, Item, private_part
 from protocols.wire.tlv import SimpleTlv, build_records, parse_records
 
@@ -80,41 +81,63 @@ def find_leaks(data: bytes, literals: Iterable[tuple[Privacy, bytes]]) -> list[L
 
 
 class Masker:
-    """Replaces personal data in bytes. Pure: the same key, literals and bytes give the same result.
+    """Replaces personal data in bytes. Pure: the same key, literals and records give the same result. The records of a PIN
+    pad's line depend on those before them, because its answers do not name what they answer.
 
-    *literals* are the secrets of the bench's own test people, each at least six bytes to count.
+    *literals* are the secrets of the bench's own test people, each at least six bytes to count. With *vectors_open* PIN
+    blocks and deciphered data stay as they are: for runs in which a pad is judged by published keys, PINs and texts.
     """
 
-    def __init__(self, key: bytes, literals: Iterable[tuple[Privacy, bytes]] = ()) -> None:
+    def __init__(
+        self, key: bytes, literals: Iterable[tuple[Privacy, bytes]] = (), *, vectors_open: bool = False
+    ) -> None:
         self._key = key
+        self._vectors_open = vectors_open
+        self._memory: dict[str, bytes] = {}
         pairs = [(privacy, literal) for privacy, literal in literals if len(literal) >= LEAST_LITERAL_BYTES]
         # Longest first: a name that is part of a longer one must not split it.
         self._literals = sorted(pairs, key=lambda pair: (-len(pair[1]), pair[1]))
         self._mask = lru_cache(CACHE_SIZE)(self._mask_once)
 
     def mask(self, slot: str, kind: str, data: bytes) -> bytes:
-        """*data* with its secrets replaced; same length. *kind* is the record's (``frame``, ``apdu``, ``noise``, others
-        are searched for literals alone); *slot* does not matter, the signature is that of the history's mask."""
-        return self._mask(kind, data)
+        """*data* with its secrets replaced; same length. *kind* is the record's (``frame``, ``apdu``, ``noise``,
+        ``control``; others are searched for literals alone), *slot* the line that it belongs to."""
+        if kind not in ("frame", "noise"):
+            return self._mask(kind, data, b"")
+        memory = self._memory.get(slot, b"")
+        opened = open_frame(data, memory)
+        if opened is not None and opened.memory:
+            self._memory[slot] = opened.memory
+        return self._mask(kind, data, memory)
 
-    def _mask_once(self, kind: str, data: bytes) -> bytes:
+    def _mask_once(self, kind: str, data: bytes, memory: bytes) -> bytes:
         if kind == "apdu":
             return self._replace_literals(self._apdu(data))
+        if kind == "control":
+            return _without_digits(data)  # nothing but a PIN pad sends digits one by one
         if kind in ("frame", "noise"):
-            frame = open_frame(data)
-            if frame is not None:
-                parts = b"".join(self._frame_part(part) for part in frame.parts)
-                return frame.close(parts)
-            return self._replace_literals(self._scan(data))
+            opened = open_frame(data, memory)
+            if opened is not None:
+                return self._frame(opened)
+            scanned = self._replace_literals(self._scan(data))
+            return _without_digits(scanned) if memory else scanned
         return self._replace_literals(data)
+
+    def _frame(self, opened: OpenFrame) -> bytes:
+        """The frame without its secrets. Where its characters spell a literal by chance, all of its text goes."""
+        masked = opened.close(b"".join(self._frame_part(part) for part in opened.parts))
+        if self._replace_literals(masked) == masked:
+            return masked
+        text = b"".join(part.data for part in opened.parts)
+        return opened.close(text[:1] + self._token_of_key(text[1:]))
 
     def _frame_part(self, part: FramePart) -> bytes:
         if part.form == "apdu":
             return self._replace_literals(self._apdu(part.data))
         if part.form == "private":
             return self._token_by_character(Privacy.CARD_NUMBER, part.data)
-        if part.form == "key":
-            return self._token_by_nibble(Privacy.KEY, part.data)
+        if part.form == "key" or (part.form == "answer" and not self._vectors_open):
+            return self._token_of_key(part.data)
         return self._replace_literals(part.data)
 
     def _apdu(self, data: bytes) -> bytes:
@@ -215,6 +238,10 @@ class Masker:
             for old, new in zip(secret, stream, strict=True)
         )
 
+    def _token_of_key(self, key: bytes) -> bytes:
+        """Every nibble becomes a digit: a key has no padding."""
+        return bytes.fromhex(self._digits(Privacy.KEY, key, 2 * len(key)))
+
     def _token_by_nibble(self, privacy: Privacy, packed: bytes) -> bytes:
         """Packed digits become packed digits; the F at the end, the padding, stays. Bytes of a key become digits."""
         nibbles = packed.hex().upper()
@@ -254,6 +281,11 @@ class Masker:
                 pins = data[at + 1 : at + 1 + data[at]] if at < len(data) else b""
                 masked[at + 1 : at + 1 + len(pins)] = self._two_pins(pins)
         return bytes(masked)
+
+
+def _without_digits(data: bytes) -> bytes:
+    """*data* with every digit that somebody may have typed replaced by ``#``."""
+    return bytes(DIGIT_MARK if 0x30 <= byte <= 0x39 else byte for byte in data)
 
 
 def _with_data(raw: bytes, command: Command, data: bytes) -> bytes:
