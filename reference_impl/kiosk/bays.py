@@ -13,8 +13,9 @@ from protocols.link.lane import BlockingLane
 from protocols.link.pcsc import PcscCardPort, list_readers
 from protocols.link.pcsc_session import card_present, choose_reader
 from protocols.wire.card_reader import CardReaderDialect, Media, Op, Place, Request
+from protocols.wire.crt310_tracks import Track, parse_tracks
 
-__all__ = ["CardBay", "MotorBay", "SlotBay"]
+__all__ = ["CardBay", "MotorBay", "NoBay", "SlotBay"]
 
 CHIP_LIMIT_S = 5.0
 LOOK_LIMIT_S = 2.0
@@ -132,6 +133,18 @@ class MotorBay:
         if media is not Media.NONE:
             raise LinkError(f"the captured card is still at {media}: empty the retain bin")
 
+    async def track_2(self) -> str:
+        """Track 2 of the card inside, without sentinels; empty where the dialect reads no tracks or the stripe none.
+
+        Raises LinkError as the other calls, and WireError for an answer that is none.
+        """
+        read = Request(Op.TRACKS)
+        if not self._dialect.supports(read):
+            return ""
+        tracks = parse_tracks((await self._open_reader().demand(read, MOVE_LIMIT_S)).data)
+        second = tracks[1] if len(tracks) > 1 else Track()
+        return second.data.decode("ascii", "replace") if second.readable and not second.error else ""
+
     async def aclose(self) -> None:
         reader, self._reader, self._sockets = self._reader, None, None
         if reader is not None:
@@ -160,6 +173,40 @@ class MotorBay:
     @staticmethod
     async def _demand(reader: CardReader, request: Request, limit_s: float) -> None:
         await reader.demand(request, limit_s)
+
+
+class NoBay:
+    """A kiosk without a place for a card: citizens show a code, or a harness says who they are."""
+
+    motorised = False
+
+    @property
+    def port(self) -> CardPort:
+        raise LinkClosed("this kiosk has no card reader")
+
+    async def recover(self) -> Media:
+        return Media.NONE
+
+    async def open_entry(self) -> None:
+        return None
+
+    async def close_entry(self) -> None:
+        return None
+
+    async def look(self) -> Media:
+        return Media.NONE
+
+    async def take_in(self) -> None:
+        raise LinkClosed("this kiosk has no card reader")
+
+    async def give_back(self, forcibly: bool) -> Media:
+        return Media.NONE
+
+    async def capture(self) -> None:
+        raise LinkClosed("this kiosk has no card reader")
+
+    async def aclose(self) -> None:
+        return None
 
 
 class SlotBay:

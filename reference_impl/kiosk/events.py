@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any, TextIO
 
+from reference_impl.kiosk.business.facts import facts_of_session
+from reference_impl.kiosk.business.menu import Terms
 from reference_impl.kiosk.masking import mask_name, mask_number
 from reference_impl.kiosk.state import Phase, State
 
 __all__ = ["EventView", "facts_of"]
 
 
-def facts_of(state: State) -> dict[str, Any]:
+def facts_of(state: State, terms: Terms | None = None) -> dict[str, Any]:
     """What may be told about *state*. ``event`` is the phase; the rest only where it says something."""
     facts: dict[str, Any] = {"event": state.phase.value}
     if state.phase in (Phase.PIN, Phase.CONFIRM):
@@ -27,6 +29,10 @@ def facts_of(state: State) -> dict[str, Any]:
         }
     if state.problem is not None:
         facts |= {"problem": state.problem.value, "detail": state.detail}
+    if state.session is not None:
+        facts |= facts_of_session(state.session, terms or Terms())
+    if state.undecided:
+        facts["undecided"] = state.undecided
     facts |= {name: True for name in ("reminded", "stopping") if getattr(state, name)}
     if state.stuck and state.phase in (Phase.FAULT, Phase.STOPPED):
         facts["stuck"] = True
@@ -34,15 +40,22 @@ def facts_of(state: State) -> dict[str, Any]:
 
 
 class EventView:
-    """Writes ``{"t": seconds since the start, "event": phase, ...}``, one line for each change."""
+    """Writes ``{"t": seconds since *start*, "event": phase, ...}``, one line for each change."""
 
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
+    def __init__(self, out: TextIO, start: float = 0.0, terms: Terms | None = None) -> None:
+        self._out, self._start, self._terms = out, start, terms
         self._last: dict[str, Any] | None = None
 
     def show(self, state: State, now: float) -> None:
-        facts = facts_of(state)
+        facts = facts_of(state, self._terms)
         if facts != self._last:
             self._last = facts
-            self._out.write(json.dumps({"t": round(now, 3), **facts}, ensure_ascii=False) + "\n")
-            self._out.flush()
+            self._write(now, facts)
+
+    def ignored(self, word: str, now: float) -> None:
+        """An entry that belongs to no question of this page; *word* is how it began, where that is a word of the kiosk."""
+        self._write(now, {"event": "ignored", "word": word})
+
+    def _write(self, now: float, facts: dict[str, Any]) -> None:
+        self._out.write(json.dumps({"t": round(now - self._start, 3), **facts}, ensure_ascii=False) + "\n")
+        self._out.flush()

@@ -6,7 +6,10 @@ Pure: no input or output, time is an argument. Three promises hold in every path
   whatever fails, the kiosk goes on trying to return it, and says that it is stuck where it cannot.
 - **The last PIN try is the citizen's decision.** A try that may be the last one is used only after a confirmation
   of its own, each time.
-- **Nothing personal stays.** Identity and holder are forgotten as soon as the card is on its way back.
+- **Nothing personal stays.** Identity, holder and session are forgotten as soon as the card is on its way back.
+
+With a :class:`Business`, a citizen who is known is served before the card goes back, and before anybody is let in the
+platform is asked about every trade that this kiosk has left open.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from dataclasses import replace
 
 from protocols.driver.social_security import CardIdentity
 from protocols.wire.card_reader import Media
+from reference_impl.kiosk.business.flow import Business
+from reference_impl.kiosk.service import Service, trouble_of
 from reference_impl.kiosk.state import ABOUT_A_CARD, AT_MOUTH, WAITING, Phase, Policy, State
 from reference_impl.kiosk.words import (
     Authenticate,
@@ -25,6 +30,7 @@ from reference_impl.kiosk.words import (
     CloseEntry,
     Confirmed,
     CountTries,
+    CredentialShown,
     Declined,
     EntryClosed,
     EntryOpened,
@@ -48,6 +54,8 @@ from reference_impl.kiosk.words import (
     ReturnCard,
     Returned,
     Seen,
+    Settle,
+    Settled,
     Stop,
     Tick,
     TriesCounted,
@@ -62,10 +70,14 @@ Step = tuple[State, Work | None]
 
 
 class Flow:
-    """The rules under a :class:`Policy`. :meth:`start` once, then :meth:`step` with every event."""
+    """The rules under a :class:`Policy`. :meth:`start` once, then :meth:`step` with every event.
 
-    def __init__(self, policy: Policy | None = None) -> None:
+    Without *business* the holder is shown and the card goes back.
+    """
+
+    def __init__(self, policy: Policy | None = None, business: Business | None = None) -> None:
         self.policy = policy or Policy()
+        self._service = None if business is None else Service(business, self.policy, self._give_back)
         self._handlers: dict[Phase, Callable[[State, Event, float], Step]] = {
             Phase.START: self._started,
             Phase.OPEN: self._opened,
@@ -73,6 +85,8 @@ class Flow:
             Phase.CONFIRM: self._confirm,
             Phase.PIN: self._pin,
             Phase.HOLDER: self._holder,
+            Phase.ADMIT: self._served,
+            Phase.BUSINESS: self._served,
             Phase.RETURN: self._returned,
             Phase.TAKE: self._take,
             Phase.CAPTURE: self._captured,
@@ -98,6 +112,12 @@ class Flow:
     def _started(self, state: State, event: Event, now: float) -> Step:
         if isinstance(event, Failed):
             return self._out_of_service(state, event.problem, event.detail, now)
+        if (trouble := trouble_of(event)) is not None:
+            return self._out_of_service(state, *trouble, now)
+        if isinstance(event, Settled):
+            if state.stopping:
+                return replace(state, phase=Phase.CLOSE), CloseEntry()
+            return replace(state, phase=Phase.OPEN, undecided=event.still_open), OpenEntry()
         if not isinstance(event, ReaderReady):
             return state, None
         state = replace(state, problem=None, detail="", attempts=0, silent_since=None)
@@ -114,11 +134,16 @@ class Flow:
             return state, None
         if state.stopping:
             return replace(state, phase=Phase.CLOSE), CloseEntry()
-        return replace(state, phase=Phase.IDLE, deadline=None, silent_since=None, gate_since=None), None
+        deadline = now + self.policy.settle_s if state.undecided else None
+        return replace(state, phase=Phase.IDLE, deadline=deadline, silent_since=None, gate_since=None), None
 
     def _idle(self, state: State, event: Event, now: float) -> Step:
         if isinstance(event, LookFailed):
             return self._after_silence(state, now)
+        if self._service is not None and isinstance(event, Tick) and state.due(now):
+            return replace(state, phase=Phase.START, deadline=None), Settle()
+        if self._service is not None and isinstance(event, CredentialShown):
+            return replace(state, phase=Phase.ADMIT, deadline=None, shown=event.credential), CloseEntry()
         if not isinstance(event, Seen):
             return state, None
         state = replace(state, silent_since=None)
@@ -181,6 +206,8 @@ class Flow:
         if phase is Phase.VERIFY and isinstance(event, PinRejected):
             return self._ask_pin(replace(state, pin_wrong=True), event.tries_left, now)
         if phase is Phase.READ_HOLDER and isinstance(event, HolderRead):
+            if self._service is not None and state.identity is not None:
+                return self._service.begin(state, state.identity, event.holder)
             deadline = now + self.policy.holder_s
             return replace(state, phase=Phase.HOLDER, holder=event.holder, deadline=deadline, silent_since=None), None
         return None
@@ -226,13 +253,15 @@ class Flow:
 
     def _with_card_inside(self, state: State, event: Event, now: float) -> Step:
         """What every phase does in which somebody is waited for while the card is inside."""
+        if isinstance(event, Failed):
+            return self._give_back(state, event.problem, event.detail)
         if isinstance(event, Declined):
             return self._give_back(state, Problem.CANCELLED)
         if isinstance(event, Tick) and state.due(now):
             return self._give_back(state, Problem.TIME_OUT)
         if isinstance(event, LookFailed):
-            state = _silent(state, now)
-            if self._silent_too_long(state, now):
+            state = state.silent(now)
+            if state.silent_too_long(now, self.policy):
                 return self._give_back(state, Problem.READER_SILENT)
             return state, None
         if isinstance(event, Seen):
@@ -240,6 +269,10 @@ class Flow:
                 return replace(state, silent_since=None), None
             return self._give_back(state, Problem.CARD_GONE)
         return state, None
+
+    def _served(self, state: State, event: Event, now: float) -> Step:
+        """What business says; without any, there is nothing to keep the citizen for."""
+        return self._give_back(state, None) if self._service is None else self._service.step(state, event, now)
 
     # The way back.
 
@@ -252,6 +285,7 @@ class Flow:
             stuck=True,
             stopping=state.stopping,
             served=state.served,
+            undecided=state.undecided,
         )
         return state, ReturnCard()
 
@@ -302,18 +336,16 @@ class Flow:
         state = State(stopping=state.stopping, served=state.served)
         if state.stopping or (self.policy.once and state.served > 0):
             return replace(state, phase=Phase.CLOSE), CloseEntry()
+        if self._service is not None:
+            return state, Settle()
         return replace(state, phase=Phase.OPEN), OpenEntry()
 
     def _after_silence(self, state: State, now: float) -> Step:
-        state = _silent(state, now)
-        if not self._silent_too_long(state, now):
+        state = state.silent(now)
+        if not state.silent_too_long(now, self.policy):
             return state, None
         state = replace(state, stuck=state.phase is Phase.TAKE)
         return self._out_of_service(state, Problem.READER_SILENT, "", now)
-
-    def _silent_too_long(self, state: State, now: float) -> bool:
-        """A reader may leave looks unanswered while its motor runs, so one look that failed means nothing yet."""
-        return state.silent_since is not None and now - state.silent_since >= self.policy.silent_s
 
     # The end.
 
@@ -334,8 +366,6 @@ class Flow:
             return replace(state, phase=Phase.CLOSE, deadline=None), CloseEntry()
         if state.phase in WAITING:
             return self._give_back(state, Problem.STOPPING)
+        if state.phase is Phase.BUSINESS:
+            return self._served(state, Stop(), now)
         return state, None
-
-
-def _silent(state: State, now: float) -> State:
-    return state if state.silent_since is not None else replace(state, silent_since=now)

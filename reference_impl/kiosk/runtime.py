@@ -1,10 +1,14 @@
-"""The loop of the kiosk: does what the flow says, one work at a time, and tells the flow what came of it."""
+"""The loop of the kiosk: does what the flow says, one work at a time, and tells the flow what came of it.
+
+A work that is a watch is done while everybody may be heard: the citizen, the reader, the clock, a wish to stop. Whoever speaks
+first ends the wait, and the watch is abandoned.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 from protocols.clock import Clock
@@ -22,6 +26,8 @@ from protocols.link.base import CardPort, LinkClosed, LinkError, LinkTimeout
 from protocols.wire.base import WireError
 from protocols.wire.card_reader import Error
 from reference_impl.kiosk.bays import CardBay
+from reference_impl.kiosk.business.session import Session
+from reference_impl.kiosk.business.works import WATCHES, BusinessWork
 from reference_impl.kiosk.flow import Flow
 from reference_impl.kiosk.state import WAITING, Phase, State
 from reference_impl.kiosk.words import (
@@ -56,8 +62,9 @@ from reference_impl.kiosk.words import (
     Work,
 )
 
-__all__ = ["Citizen", "Kiosk", "View", "problem_of"]
+__all__ = ["Citizen", "Front", "Kiosk", "View", "problem_of"]
 
+LOOK_IN_BUSINESS_S = 0.5
 LOOK_EVERY_S = {Phase.IDLE: 0.2, Phase.TAKE: 0.2, Phase.CONFIRM: 0.5, Phase.PIN: 0.5, Phase.HOLDER: 0.5}
 """How often the reader is asked where the card is, by phase; in other phases it is not."""
 
@@ -100,7 +107,25 @@ def problem_of(error: Exception) -> Problem:
 class Citizen(Protocol):
     """Whoever answers. ``next`` gives the next event that their input means in this phase; it may be cancelled."""
 
-    async def next(self, phase: Phase) -> Event: ...
+    def next(self, phase: Phase) -> Coroutine[object, object, Event]: ...
+
+
+class Front(Protocol):
+    """What business needs besides the card: see ``front.py``. Both questions may be cancelled."""
+
+    def perform(self, work: BusinessWork) -> Coroutine[object, object, Event]:
+        """Never raises: a failure is an event too."""
+        ...
+
+    def answer(self, session: Session) -> Coroutine[object, object, Event]:
+        """The next event that somebody's input means on this page."""
+        ...
+
+    def log_in(self) -> Coroutine[object, object, Event]:
+        """Somebody without a card in the reader says who they are."""
+        ...
+
+    async def aclose(self) -> None: ...
 
 
 class View(Protocol):
@@ -110,7 +135,7 @@ class View(Protocol):
 
 
 class Kiosk:
-    """One kiosk: a bay for the card, perhaps a PSAM, the rules, a citizen and a view.
+    """One kiosk: a bay for the card, perhaps a PSAM, the rules, a citizen and a view; with *front* it does business.
 
     ``psam`` gives the port of the PSAM when it is wanted, None when there is none: then Policy.psam is False.
     """
@@ -123,7 +148,9 @@ class Kiosk:
         citizen: Citizen,
         view: View,
         psam: Callable[[], CardPort] | None = None,
+        front: Front | None = None,
     ) -> None:
+        self._front = front
         self._bay, self._flow, self._clock = bay, flow, clock
         self._citizen, self._view, self._psam = citizen, view, psam
         self._card: SocialSecurityCard | None = None
@@ -151,33 +178,37 @@ class Kiosk:
                     # Heard between two works: the one that is due is still done, the rules wind up after it.
                     self._stops -= 1
                     self.state, winding_up = self._flow.step(self.state, Stop(), self._clock.now())
-                    work = work or winding_up
+                    work = winding_up if work is None or isinstance(work, WATCHES) else work
                     continue
-                event = await (self._wait() if work is None else self._perform(work))
+                if work is None or isinstance(work, WATCHES):
+                    event = await self._wait(work)
+                else:
+                    event = await self._perform(work)
                 self.state, work = self._flow.step(self.state, event, self._clock.now())
                 self.show()
             return self.state
         finally:
+            if self._front is not None:
+                await self._front.aclose()
             await self._bay.aclose()
 
-    async def _wait(self) -> Event:
-        """The first of: a wish to stop, an entry, the deadline, a look that changes something."""
-        phase = self.state.phase
-        assert phase in WAITING, "a phase that does not wait has its work"
+    async def _wait(self, watch: BusinessWork | None = None) -> Event:
+        """The first of: an entry, what is watched, a wish to stop, the deadline, a look that changes something."""
+        assert self.state.phase in (*WAITING, Phase.BUSINESS), "a phase that does not wait has its work"
         self._stop_asked.clear()
+        answers = [asyncio.create_task(each) for each in self._answers(watch)]
         waits: set[asyncio.Task[object]] = {asyncio.create_task(self._stop_asked.wait())}
-        entry: asyncio.Task[Event] | None = None
-        if phase in ASKS:
-            entry = asyncio.create_task(self._citizen.next(phase))
-            waits.add(entry)  # pyright: ignore[reportArgumentType]
+        waits.update(answers)  # pyright: ignore[reportArgumentType]
+        look_s = self._look_every_s()
         try:
             while True:
                 now = self._clock.now()
-                look_at = now + LOOK_EVERY_S[phase] if phase in LOOK_EVERY_S else None
+                look_at = now + look_s if look_s is not None else None
                 until = min((each for each in (look_at, self.state.deadline) if each is not None), default=now)
                 await asyncio.wait(waits, timeout=max(until - now, 0.0), return_when=asyncio.FIRST_COMPLETED)
-                if entry is not None and entry.done():
-                    return entry.result()
+                for answer in answers:
+                    if answer.done():
+                        return answer.result()
                 if self._stops:
                     self._stops -= 1
                     return Stop()
@@ -190,6 +221,26 @@ class Kiosk:
             for each in waits:
                 each.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
+
+    def _answers(self, watch: BusinessWork | None) -> list[Coroutine[object, object, Event]]:
+        """Who may speak now: the citizen first, then what is watched."""
+        phase, session, front = self.state.phase, self.state.session, self._front
+        answers: list[Coroutine[object, object, Event]] = []
+        if phase in ASKS:
+            answers.append(self._citizen.next(phase))
+        if front is not None and phase is Phase.IDLE:
+            answers.append(front.log_in())
+        if front is not None and phase is Phase.BUSINESS and session is not None:
+            answers.append(front.answer(session))
+            if watch is not None:
+                answers.append(front.perform(watch))
+        return answers
+
+    def _look_every_s(self) -> float | None:
+        session = self.state.session
+        if session is not None:
+            return LOOK_IN_BUSINESS_S if session.by_card else None
+        return LOOK_EVERY_S.get(self.state.phase)
 
     async def _look(self) -> Event | None:
         """Where the card is now; None where that would change nothing, so that an entry under way goes on."""
@@ -205,6 +256,9 @@ class Kiosk:
 
     async def _perform(self, work: Work) -> Event:
         """Do *work*. Every error of the drivers becomes one event: nothing of it ends the kiosk."""
+        if isinstance(work, BusinessWork):
+            assert self._front is not None, "a flow without business asks for none"
+            return await self._front.perform(work)
         try:
             return await self._do(work)
         except (LinkError, WireError) as error:

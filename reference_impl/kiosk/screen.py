@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TextIO
 
 from rich import box
 from rich.align import Align
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -15,7 +16,10 @@ from rich.text import Text
 
 from protocols.driver.social_security import CardHolder, CardIdentity
 from protocols.wire.base import Label
+from reference_impl.kiosk.business.menu import Terms
+from reference_impl.kiosk.business.pages import business_page
 from reference_impl.kiosk.masking import mask_number
+from reference_impl.kiosk.page import Choice, Page
 from reference_impl.kiosk.state import Phase, State
 from reference_impl.kiosk.words import PROBLEM_LABELS, Problem
 
@@ -58,6 +62,8 @@ HEADLINES: dict[Phase, Label] = {
     Phase.VERIFY: Label("正在验证密码", "Checking the PIN"),
     Phase.READ_HOLDER: Label("正在读取信息", "Reading your data"),
     Phase.HOLDER: Label("您的社会保障卡", "Your social security card"),
+    Phase.ADMIT: Label("正在核实身份", "Checking who you are"),
+    Phase.BUSINESS: Label("正在办理", "Serving you"),
     Phase.RETURN: Label("正在退卡", "Returning your card"),
     Phase.TAKE: Label("请取走您的卡", "Please take your card"),
     Phase.CAPTURE: Label("卡片已由本机收回", "The card is being kept"),
@@ -83,6 +89,10 @@ HINTS: dict[Phase, Label] = {
     Phase.CAPTURE: Label("请凭身份证到柜台领取", "Collect it at the counter with your ID card"),
     Phase.FAULT: Label("请使用其他终端或到柜台办理", "Please use another kiosk or the counter"),
 }
+LOG_IN = Label(
+    "或出示电子凭证：1 医保 2 电子社保卡 3 健康码 4 市民码，再输入码",
+    "or a code: 1 e-credential 2 e-SSC 3 health code 4 citizen code",
+)
 UNKNOWN_TRIES = Label("本卡不提供剩余次数，这可能是最后一次机会", "The card does not tell: this may be the last try")
 STUCK = Label("您的卡片仍在机内，请联系工作人员", "Your card is still inside: please call the staff")
 REMINDED = Label("卡片仍在卡口，请立即取走", "The card is still at the mouth: take it now")
@@ -98,30 +108,23 @@ PICTURES = {Phase.IDLE: MOUTH.format("^"), Phase.TAKE: MOUTH.format("v")}
 SEXES = {"1": Label("男", "male"), "2": Label("女", "female"), "9": Label("未说明", "not stated")}
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The content of one screen. ``rows`` are pairs of a caption and a value; ``notice`` is what went wrong."""
-
-    headline: Label
-    hint: Label | None = None
-    notice: Label | None = None
-    rows: tuple[tuple[Label, str], ...] = ()
-    stars: int | None = None
-    stage: int | None = None
-    seconds_left: int | None = None
-    picture: str = ""
-
-
-def page_of(state: State, now: float, entered: int = 0) -> Page:
-    """The page for *state*: pure. *entered* digits of a PIN stand in its field."""
+def page_of(state: State, now: float, entered: int = 0, typed: str = "", terms: Terms | None = None) -> Page:
+    """The page for *state*: pure. *entered* digits of a PIN stand in its field, *typed* was typed; *terms* where business
+    is done."""
     phase = state.phase
-    left = None if state.deadline is None or phase is Phase.FAULT else max(0, round(state.deadline - now))
+    quiet = state.deadline is None or phase in (Phase.FAULT, Phase.IDLE)
+    left = None if quiet else max(0, round((state.deadline or now) - now))
     rows: tuple[tuple[Label, str], ...] = ()
+    if phase is Phase.BUSINESS and state.session is not None:
+        if state.holder is not None and state.identity is not None:
+            rows = _holder_rows(state.holder, state.identity)
+        return business_page(state.session, terms or Terms(), left, entered, typed, rows)
     if phase is Phase.HOLDER and state.holder is not None and state.identity is not None:
         rows = _holder_rows(state.holder, state.identity)
     return Page(
         headline=UNKNOWN_TRIES if phase is Phase.CONFIRM and state.tries_left is None else HEADLINES[phase],
-        hint=HINTS.get(phase),
+        entry=typed if phase is Phase.IDLE else "",
+        hint=LOG_IN if phase is Phase.IDLE and terms is not None else HINTS.get(phase),
         notice=_notice(state),
         rows=rows,
         stars=entered if phase is Phase.PIN else None,
@@ -173,13 +176,22 @@ def render(page: Page, language: str = "zh") -> RenderableType:
         parts += [Text(), Align.center(Text(page.picture))]
     if page.rows:
         parts += [Text(), Align.center(_table(page.rows, first, second))]
+    if page.choices:
+        parts += [Text(), Align.center(_options(page.choices, first, second))]
+    if page.entry or page.more:
+        parts.append(_centred(f"{page.more}  > {page.entry}" if page.more else f"> {page.entry}"))
     if page.stars is not None:
         parts += [Text(), _centred(f"[ {'* ' * page.stars}{'_ ' * max(0, 6 - page.stars)}]", "bold")]
     if page.notice is not None:
         parts += [Text(), _centred(page.notice[first], "bold reverse"), _centred(page.notice[second])]
     if page.hint is not None:
         parts += [Text(), _centred(page.hint[first]), _centred(page.hint[second], "dim")]
-    height = len(parts) + max(0, len(page.rows) - 1) + (page.picture.count("\n") if page.picture else 0)
+    height = (
+        len(parts)
+        + max(0, len(page.rows) - 1)
+        + max(0, len(page.choices) - 1)
+        + (page.picture.count("\n") if page.picture else 0)
+    )
     above = [Text() for _ in range((ROWS - 3 - height) // 2)]
     return Panel(
         Group(*above, *parts),
@@ -209,29 +221,53 @@ def _table(rows: tuple[tuple[Label, str], ...], first: str, second: str) -> Tabl
     return table
 
 
+def _options(choices: tuple[Choice, ...], first: str, second: str) -> Table:
+    """One option a line, cut to the width of the screen."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2))
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True, overflow="crop", max_width=COLUMNS - 14)
+    for each in choices:
+        text = " ".join(part for part in (each.label[first], each.label[second]) if part)
+        table.add_row(
+            str(each.number),
+            Text(set_cell_size(text, min(cell_len(text), COLUMNS - 14))),
+            style="" if each.open else "dim",
+        )
+    return table
+
+
 def _stages(page: Page, language: str) -> str:
     left = "" if page.seconds_left is None else f" ({page.seconds_left} s)"
     if page.stage is None:
         return f"--{left}" if left else ""
-    names = (f"<{name[language]}>" if index == page.stage else name[language] for index, name in enumerate(STAGES))
+    stages = page.stages or STAGES
+    names = (f"<{name[language]}>" if index == page.stage else name[language] for index, name in enumerate(stages))
     return " - ".join(names) + left
 
 
 class ScreenView:
     """Draws pages on a terminal, in place, and only when something on them has changed.
 
-    ``entered`` tells how many digits of a PIN stand there.
+    ``entered`` tells how many digits of a PIN stand there, ``typed`` what else was typed; *terms* where business is done.
     """
 
     HOME, BELOW = "\x1b[H", "\x1b[J"
 
-    def __init__(self, out: TextIO, language: str = "zh", entered: Callable[[], int] = lambda: 0) -> None:
+    def __init__(
+        self,
+        out: TextIO,
+        language: str = "zh",
+        entered: Callable[[], int] = lambda: 0,
+        typed: Callable[[], str] = lambda: "",
+        terms: Terms | None = None,
+    ) -> None:
         self._out, self._language, self._entered = out, language, entered
+        self._typed, self._terms = typed, terms
         self._shown: Page | None = None
         self._console = Console(file=out, width=COLUMNS, height=ROWS, highlight=False, markup=False, emoji=False)
 
     def show(self, state: State, now: float) -> None:
-        page = page_of(state, now, self._entered())
+        page = page_of(state, now, self._entered(), self._typed(), self._terms)
         if not self._out.isatty():
             page = replace(page, seconds_left=None)  # a log of pages does not count down
         if page == self._shown:

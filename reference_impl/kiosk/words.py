@@ -11,6 +11,9 @@ from enum import StrEnum
 from protocols.driver.social_security import CardHolder, CardIdentity
 from protocols.wire.base import Label
 from protocols.wire.card_reader import Media
+from protocols.wire.platform.models import Credential
+from reference_impl.kiosk.business.words import BusinessEvent, Settled
+from reference_impl.kiosk.business.works import BusinessWork, Settle
 
 __all__ = [
     "PROBLEM_LABELS",
@@ -21,6 +24,7 @@ __all__ = [
     "CloseEntry",
     "Confirmed",
     "CountTries",
+    "CredentialShown",
     "Declined",
     "EntryClosed",
     "EntryOpened",
@@ -44,6 +48,8 @@ __all__ = [
     "ReturnCard",
     "Returned",
     "Seen",
+    "Settle",
+    "Settled",
     "Stop",
     "Tick",
     "TriesCounted",
@@ -68,6 +74,11 @@ class Problem(StrEnum):
     READER_SILENT = "reader_silent"
     READER_FAULT = "reader_fault"
     STOPPING = "stopping"
+    NOT_RECOGNISED = "not_recognised"
+    PLATFORM_SILENT = "platform_silent"
+    PLATFORM_REFUSED = "platform_refused"
+    OUTBOX = "outbox"
+    PIN_PAD = "pin_pad"
 
 
 PROBLEM_LABELS: dict[Problem, Label] = {
@@ -84,6 +95,13 @@ PROBLEM_LABELS: dict[Problem, Label] = {
     Problem.READER_SILENT: Label("读卡器没有应答", "The card reader does not answer"),
     Problem.READER_FAULT: Label("读卡器故障", "The card reader has a fault"),
     Problem.STOPPING: Label("本机即将停止服务", "This kiosk is about to stop"),
+    Problem.NOT_RECOGNISED: Label(
+        "平台未能识别您的身份，请到柜台咨询", "The platform does not know you: ask at the counter"
+    ),
+    Problem.PLATFORM_SILENT: Label("业务平台没有应答", "The platform does not answer"),
+    Problem.PLATFORM_REFUSED: Label("业务平台拒绝了本机", "The platform refuses this kiosk"),
+    Problem.PIN_PAD: Label("密码键盘故障", "The PIN pad has a fault"),
+    Problem.OUTBOX: Label("本机存储故障", "The storage of this kiosk has a fault"),
 }
 
 
@@ -155,6 +173,7 @@ Work = (
     | ReadHolder
     | ReturnCard
     | CaptureCard
+    | BusinessWork
 )
 
 
@@ -275,6 +294,13 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class CredentialShown:
+    """A citizen without a card in the reader has shown who they are: a code, or a resident ID card."""
+
+    credential: Credential = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """The state's deadline has come."""
 
@@ -305,6 +331,8 @@ Event = (
     | Returned
     | Captured
     | Failed
+    | CredentialShown
     | Tick
     | Stop
+    | BusinessEvent
 )
