@@ -1,8 +1,8 @@
 """Where a terminal finds the platform's own services, and the stable codes with which a request of it is turned away.
 
 Codes of :class:`Refused` come as ``Problem.code`` with status 401 or 403. What a terminal does about them:
-``request-before-start``, ``clock-skew``: send the same again with the platform's time (``Date`` of the reply) and a new
-nonce; ``nonce-used``: send with a new nonce; ``session-invalid``, ``session-expired``: open a session and send again;
+``request-before-start``, ``clock-skew``: send the same again with the platform's time (:data:`SERVER_TIME_HEADER` of the
+reply) and a new nonce; ``nonce-used``: send with a new nonce; ``session-invalid``, ``session-expired``: open a session and send again;
 ``signature-wrong``, ``terminal-revoked``, ``enrolment-refused``: nothing a terminal can mend, ask for a person.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["CONFIGURATION", "ENROLMENTS", "HEARTBEATS", "SESSIONS", "Refused"]
+__all__ = ["CONFIGURATION", "ENROLMENTS", "HEARTBEATS", "SERVER_TIME_HEADER", "SESSIONS", "Refused"]
 
 ENROLMENTS = "/v1/terminal/enrolments"
 """POST Enrolment, without authentication: 204."""
@@ -23,6 +23,9 @@ HEARTBEATS = "/v1/terminal/heartbeats"
 
 CONFIGURATION = "/v1/terminal/configuration"
 """GET: 200 TerminalConfiguration."""
+
+SERVER_TIME_HEADER = "x-server-time"
+"""The platform's Unix time with milliseconds, in every refusal of a terminal's request."""
 
 
 class Refused(StrEnum):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from protocols.wire.platform.message import Id, Message
+from protocols.wire.platform.message import Id, Message, Short
 
 __all__ = [
     "Command",
@@ -52,7 +52,7 @@ class SessionGrant(Message):
 class ModuleState(Message):
     id: Id
     state: Literal["ok", "warning", "fault", "absent"]
-    code: Annotated[str, Field(max_length=32)] = ""
+    code: Short = ""
 
 
 class CommandResult(Message):
@@ -61,7 +61,7 @@ class CommandResult(Message):
 
     command_id: Id
     result: Literal["done", "failed", "refused"]
-    code: Annotated[str, Field(max_length=32)] = ""
+    code: Short = ""
 
 
 class Heartbeat(Message):
@@ -72,7 +72,7 @@ class Heartbeat(Message):
     boot_id: Id
     sent_at: Annotated[float, Field(ge=0, le=2**40)]
     uptime_s: Annotated[float, Field(ge=0, le=1e9)]
-    app_version: Annotated[str, Field(max_length=32)]
+    app_version: Short
     mode: Literal["serving", "paused", "upgrading", "fault"] = "serving"
     modules: Annotated[tuple[ModuleState, ...], Field(max_length=32, strict=False)] = ()
     queue: Annotated[int, Field(ge=0, le=2**31)] = 0

@@ -37,6 +37,7 @@ class GroupStats:
 class _Pending:
     writes: Sequence[Write]
     durable: asyncio.Future[None]
+    counted: bool
     settled: bool = False
 
 
@@ -84,10 +85,22 @@ class GroupCommit:
         if self._end is not None:
             self._room.release()
             raise self._end.with_traceback(None)
+        await self._put(writes, counted=True)
+
+    def submit(self, writes: Sequence[Write]) -> asyncio.Future[None]:
+        """As :meth:`commit`, but in the queue when this returns, even when that is full: for rows whose order is fixed
+        already. The future ends when all are durable, or with the error."""
+        if self._end is None:
+            return self._put(writes, counted=False)
+        refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        refused.set_exception(self._end.with_traceback(None))
+        return refused
+
+    def _put(self, writes: Sequence[Write], *, counted: bool) -> asyncio.Future[None]:
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Pending(writes, durable))
+        self._queue.append(_Pending(writes, durable, counted))
         self._filled.set()
-        await durable
+        return durable
 
     async def aclose(self, limit_s: float = 10.0) -> None:
         """Write what is waiting, then take nothing more. What is not written within *limit_s* is refused."""
@@ -140,7 +153,8 @@ class GroupCommit:
             if pending.settled:  # by an earlier half
                 continue
             pending.settled = True
-            self._room.release()
+            if pending.counted:
+                self._room.release()
             if pending.durable.done():  # the caller has gone
                 continue
             if error is None:

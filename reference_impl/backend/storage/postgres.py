@@ -144,6 +144,9 @@ class PostgresStore:
     async def commit(self, writes: Sequence[Write]) -> None:
         await self._group.commit(writes)
 
+    def submit(self, writes: Sequence[Write]) -> asyncio.Future[None]:
+        return self._group.submit(writes)
+
     async def open_trades(self) -> list[Trade]:
         return await self._trades(
             "t.state = ANY($1::text[]) OR t.trade_no IN (SELECT trade_no FROM attempts WHERE state = ANY($2::text[]))",

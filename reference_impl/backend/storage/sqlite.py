@@ -115,6 +115,9 @@ class SqliteStore:
     async def commit(self, writes: Sequence[Write]) -> None:
         await self._group.commit(writes)
 
+    def submit(self, writes: Sequence[Write]) -> asyncio.Future[None]:
+        return self._group.submit(writes)
+
     async def open_trades(self) -> list[Trade]:
         return await self._asked(self._reader.open_trades)
 

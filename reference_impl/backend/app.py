@@ -1,0 +1,163 @@
+"""The HTTP face: every domain's routes, one error model, one OpenAPI document.
+
+Routes are found by looking: a module named ``router`` (or ``router_...``) below this package with a ``ROUTER`` is part of
+the application. Routes reach what they need through :data:`~reference_impl.backend.services.ServicesOf`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+
+from protocols.wire.platform.models import Problem
+from reference_impl.backend.gate import Gate
+from reference_impl.backend.numbers import NumbersExhausted
+from reference_impl.backend.problems import (
+    CONFLICT,
+    INVALID_REQUEST,
+    MALFORMED_JSON,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    NOT_JSON,
+    OVERLOADED,
+    TOO_LARGE,
+    UNAVAILABLE,
+    ProblemError,
+    ProblemKind,
+    problem_reply,
+    responses,
+)
+from reference_impl.backend.services import Services
+from reference_impl.backend.settlement.rules import Refusal
+from reference_impl.backend.storage.errors import Fenced, RowRefused, StoreClosed
+
+__all__ = ["build_app", "routers"]
+
+DESCRIPTION = """一卡通台架参考后台 / the reference backend of Onecard HIL.
+
+Amounts are integers in fen, times Unix seconds. Every error is a `Problem` (RFC 9457): decide by `code`, show `title`,
+read `detail`. Terminals authenticate each request with their session (headers `Authorization`, `X-Terminal-*`); users log
+in and send the token as Bearer.
+"""
+
+_EVERYWHERE = (OVERLOADED,)
+_WITH_BODY = (MALFORMED_JSON, TOO_LARGE, NOT_JSON, INVALID_REQUEST)
+
+
+def routers() -> Iterator[APIRouter]:
+    """Every domain's, in order of module name."""
+    import reference_impl.backend as backend
+
+    found = sorted(pkgutil.walk_packages(backend.__path__, f"{backend.__name__}."), key=lambda each: each.name)
+    for info in found:
+        if info.name.rpartition(".")[2].startswith("router"):
+            yield importlib.import_module(info.name).ROUTER
+
+
+def build_app(services: Services) -> FastAPI:
+    """The application; *services* must be open and is not closed here."""
+    app = FastAPI(
+        title="Onecard HIL reference backend",
+        version="1",
+        description=DESCRIPTION,
+        docs_url=None,  # its pages would load scripts from other machines
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=responses(*_EVERYWHERE),
+    )
+    app.state.services = services
+    for router in routers():
+        app.include_router(router)
+    app.add_exception_handler(ProblemError, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Refusal, _refusal)
+    for gone in (Fenced, StoreClosed, NumbersExhausted):
+        app.add_exception_handler(gone, _unavailable)
+    app.add_exception_handler(RowRefused, _row_refused)
+    app.add_middleware(Gate, limits=services.settings.limits, metrics=services.metrics, entropy=services.entropy)
+    app.openapi = lambda: _document(app)
+    return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own error model, which is never sent
+            schemas.pop(name, None)
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                _complete(operation)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    """What every operation can end with, whether its author thought of it or not."""
+    kinds: tuple[ProblemKind, ...] = _WITH_BODY if "requestBody" in operation else ()
+    if operation.get("parameters") and not kinds:
+        kinds = (INVALID_REQUEST,)
+    told = operation["responses"]
+    if "application/json" in told.get("422", {}).get("content", {}):
+        del told["422"]
+    for status, entry in responses(*kinds).items():
+        known = told.setdefault(str(status), entry)
+        if known is not entry:
+            for kind, content in entry["content"].items():
+                known.setdefault("content", {}).setdefault(kind, content).setdefault("examples", {}).update(
+                    content["examples"]
+                )
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    return problem_reply(error.kind, error.detail, where=error.where, headers=error.headers)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "json_invalid":
+        return problem_reply(MALFORMED_JSON, where=where)
+    return problem_reply(INVALID_REQUEST, f"{where}: {_words(first)}", where=where)
+
+
+_LIMITS = frozenset({"gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length", "expected"})
+"""Parts of an error that are ours: pydantic's own words, and the other parts, may quote what was sent."""
+
+
+def _words(error: dict[str, Any]) -> str:
+    limits = [f"{name} {value}" for name, value in error.get("ctx", {}).items() if name in _LIMITS]
+    return error["type"].replace("_", " ") + (f" ({', '.join(limits)})" if limits else "")
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kinds = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 400: MALFORMED_JSON, 415: NOT_JSON}
+    kind = kinds.get(error.status_code, ProblemKind(f"http-{error.status_code}", error.status_code, "请求被拒绝", ""))
+    return problem_reply(kind, headers=error.headers)
+
+
+async def _refusal(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    status = 404 if error.code.startswith("no-such-") else 409
+    return problem_reply(ProblemKind(error.code, status, "现在不能这样做", str(error)))
+
+
+async def _unavailable(_: Request, __: Exception) -> Response:
+    return problem_reply(UNAVAILABLE)
+
+
+async def _row_refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RowRefused)
+    return problem_reply(CONFLICT if error.kind == "unique" else INVALID_REQUEST)
