@@ -22,7 +22,6 @@ from protocols.wire.bank.working_keys import (
     clear_key,
     decode_working_keys,
     encode_working_keys,
-    enciphered,
 )
 from protocols.wire.base import Privacy, Vector, WireError
 
