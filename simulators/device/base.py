@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from simulators.card.body import CardBody
@@ -15,13 +15,14 @@ __all__ = ["Device", "Physical"]
 class Physical:
     """Something that happens to a device in the room: the citizen's hand, the power, a jam.
 
-    ``action`` is a word of the hand's vocabulary (docs/hand.md): ``insert``, ``remove``, ``pull``, ``poweroff``,
-    ``poweron``, ``jam``, ``clear-jam``, ``short-circuit``, ``bin-full``, ``bin-empty``, ``supply-low``, ``supply-ok``,
-    ``sensor-fault``, ``motor-fault``, ``repair``. ``card`` is the body that ``insert`` brings.
+    ``action`` is a word of the hand's vocabulary (docs/hand.md), such as ``insert``, ``press`` or ``poweroff``; every
+    device class has its own. ``card`` is the body that ``insert`` brings, ``argument`` what stands behind another word.
     """
 
     action: str
     card: CardBody | None = None
+    argument: str = field(default="", repr=False)
+    """A digit that is pressed is nobody's business: it shows in no text."""
 
 
 class Device(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from protocols.wire import crt310, crt591
+from protocols.wire.base import discover
 from protocols.wire.card_reader import CardReaderDialect, Place, Request
 from simulators.card.base import Card
 from simulators.device.base import Physical
@@ -18,8 +18,10 @@ from simulators.device.card_reader_line import Mode, ReaderLine
 from simulators.device.card_reader_logic import DialectHabits, ReaderLogic
 from simulators.device.card_reader_mechanics import ReaderMechanics, hand_words
 from simulators.device.card_reader_rules import Outcome, ReaderOptions, ReaderReadings, ReaderTiming
+from simulators.device.classes import DeviceClass
 
 __all__ = [
+    "DEVICE_CLASS",
     "DIALECTS",
     "CardReaderDevice",
     "ReaderOptions",
@@ -29,7 +31,9 @@ __all__ = [
     "hand_words",
 ]
 
-DIALECTS: dict[str, CardReaderDialect] = {each.name: each for each in (crt591.DIALECT, crt310.DIALECT)}
+DIALECTS: dict[str, CardReaderDialect] = {
+    each.name: each for each in discover("protocols.wire", "DIALECT") if each.device_class == "card_reader"
+}
 
 _HABITS: dict[str, DialectHabits] = {
     "crt591": DialectHabits(initialise_first=True, sam_by_selection=True, version=b"CRT-591-M001"),
@@ -211,3 +215,15 @@ def build_reader(
     sockets = chips(options, readings, moving_parts, sam_cards or {})
     brain = logic(moving_parts, sockets, options, readings, timing, _HABITS[dialect])
     return device(DIALECTS[dialect], brain, line, mode, seed)
+
+
+DEVICE_CLASS = DeviceClass(
+    name="card_reader",
+    slot="reader",
+    dialects=DIALECTS,
+    build=build_reader,
+    options=ReaderOptions,
+    readings=ReaderReadings,
+    timing={"default": ReaderTiming, "brisk": ReaderTiming.brisk},
+    hand=hand_words(),
+)

@@ -12,8 +12,8 @@ from typing import Literal, Protocol
 
 from protocols.wire.base import Control, Frame, Item, Noise, WireError
 from protocols.wire.card_reader import CardReaderDialect, Error, Op, Reply, Request
-from simulators.device.card_reader_outbox import HostileOutbox, Outbox
 from simulators.device.card_reader_rules import After, Outcome, ReaderReadings, ReaderTiming
+from simulators.device.outbox import HostileOutbox, Outbox
 
 __all__ = ["Mode", "ReaderLine", "State"]
 

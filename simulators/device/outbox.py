@@ -1,4 +1,4 @@
-"""How a card reader's bytes reach the line: at once, or with the seeded tricks of a legal but nasty device."""
+"""How a device's bytes reach the line: at once, or with the seeded tricks of a legal but nasty device."""
 
 from __future__ import annotations
 
