@@ -19,7 +19,7 @@ STEPS = st.lists(
         st.tuples(st.just("buy"), st.integers(1, 2), st.integers(1, 5_000)),
         st.tuples(st.just("repeat"), st.integers(0, 30)),
         st.tuples(st.just("reverse"), st.integers(0, 30)),
-        st.tuples(st.just("reverse-unknown"), st.integers(1, 2), st.integers(1, 60)),
+        st.tuples(st.just("reverse-unknown"), st.integers(1, 2), st.integers(1, 3)),
         st.tuples(st.just("void"), st.integers(0, 30)),
         st.tuples(st.just("refund"), st.integers(0, 30), st.integers(1, 5_000)),
         st.tuples(st.just("sign-in"), st.integers(1, 2)),
@@ -168,10 +168,14 @@ class Model:
         assert sum(row.amount_fen * (1 if row.kind == "pay" else -1) for row in rows) == paid - back
         payments = Counter(row.reference for row in rows if row.kind == "pay" and not row.original)
         assert all(times == 1 for times in payments.values())
-        undone: Counter[str] = Counter()
+        taken_back = {
+            row.reference: row.original for row in rows if row.kind == "undo" and row.original != row.reference
+        }
+        left: Counter[str] = Counter()
         for row in rows:
-            undone[row.original or row.reference] += row.amount_fen if row.kind == "pay" else -row.amount_fen
-        assert all(fen >= 0 for reference, fen in undone.items() if reference in payments)
+            of = taken_back.get(row.original, row.original) or row.reference
+            left[of] += row.amount_fen if row.kind == "pay" else -row.amount_fen
+        assert all(left[reference] >= 0 for reference in payments)
 
 
 @settings(max_examples=150, deadline=None)
