@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from protocols.wire.bank.codes import APPROVED
+from protocols.wire.bank.codes import APPROVED, Action, response
 from protocols.wire.bank.message import Message
 from protocols.wire.bank.parts import Original, Totals
 from protocols.wire.base import WireError
@@ -107,22 +107,22 @@ async def _settle(host: BankHost, terminal: BankTerminal, source: BatchSource) -
     await host.sign_in(terminal)
     if terminal.batch != batch:  # the bank had closed it already, and we had not heard
         return BatchResult(batch, Totals(), equal=True)
-    origin = await _origin(host, terminal)  # with this row everything decided before it is durable
+    await host.commit([terminal.write()])  # with this row everything that was decided before it is durable
     items = await source(f"{terminal.number}/{terminal.batch_text}/")
     if not items:
         return BatchResult(0, Totals(), equal=True)
     totals = totals_of(items)
-    answer = await _asked(host, terminal, requests.settlement(origin, totals))
+    answer = await _asked(host, terminal, lambda origin: requests.settlement(origin, totals))
     try:
         equal = Totals.of(answer.get(48)).result == EQUAL
     except WireError as error:
         raise BankUnavailable(f"terminal {terminal.number}: {error.why}") from None
     unknown: list[str] = []
     if equal:
-        await _asked(host, terminal, requests.balanced(await _origin(host, terminal)))
+        await _asked(host, terminal, requests.balanced)
     else:
         unknown = [item.reference for item in items if await _upload(host, terminal, item) != APPROVED]
-        await _asked(host, terminal, requests.not_balanced(await _origin(host, terminal), len(items)))
+        await _asked(host, terminal, lambda origin: requests.not_balanced(origin, len(items)))
     terminal.begin_batch(batch + 1)
     await host.commit([terminal.write()])
     return BatchResult(batch, totals, equal, 0 if equal else len(items), tuple(unknown))
@@ -147,8 +147,14 @@ async def _origin(host: BankHost, terminal: BankTerminal) -> requests.Origin:
     return requests.Origin.of(reference, terminal.merchant)
 
 
-async def _asked(host: BankHost, terminal: BankTerminal, message: Message) -> Message:
-    reply = await host.ask(terminal, message, mac=False)
+async def _asked(host: BankHost, terminal: BankTerminal, make: Callable[[requests.Origin], Message]) -> Message:
+    """The approval of a message; a bank that wants a new sign-in first gets one, once."""
+    reply = await host.ask(terminal, make(await _origin(host, terminal)), mac=False)
+    batch = terminal.batch
+    if reply.message is not None and response(reply.code).action is Action.SIGN_IN:
+        await host.sign_in(terminal)
+        if terminal.batch == batch:
+            reply = await host.ask(terminal, make(await _origin(host, terminal)), mac=False)
     if reply.message is None or reply.code != APPROVED:
         raise _unavailable(terminal, reply)
     return reply.message

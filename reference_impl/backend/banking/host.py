@@ -157,7 +157,9 @@ class BankHost:
             raise BankUnavailable(f"terminal {terminal.number} cannot sign in: {error}") from None
         if batch < max(terminal.batch, 1):
             raise BankUnavailable(f"terminal {terminal.number}: the bank is at an earlier batch than we are")
-        if batch > terminal.batch:
+        if terminal.batch == 0:
+            terminal.batch = batch  # the first sign-in ever: its own trace belongs to that batch
+        elif batch > terminal.batch:
             terminal.begin_batch(batch)
         terminal.keys, terminal.key_version, terminal.signed_day = keys, version, day
         terminal.key_refused = False
