@@ -1,37 +1,22 @@
 """Driver of the card reader class: one set of calls over every dialect (spec/devices.md 4).
 
-:class:`ReaderPort` is the line: items with limits. :class:`CardReader` is the conversation: send, ACK, resend, ENQ,
+:class:`ReaderPort` is the line: items with limits (line_port). :class:`CardReader` is the conversation: send, ACK, resend, ENQ,
 answer, acknowledge. A conformance suite uses the same two, and the port alone where it must break the rules.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-
-from protocols.clock import Clock
-from protocols.link.base import Link, LinkClosed, LinkError, LinkTimeout
-from protocols.wire.base import Control, Frame, Framing, Item, WireError
+from protocols.driver.line_port import DAMAGED, MAX_ITEMS_AN_EXCHANGE, LinePort, NoReply
+from protocols.link.base import LinkClosed, LinkError
+from protocols.wire.base import Control, Frame, WireError
 from protocols.wire.card_reader import ERROR_LABELS, CardReaderDialect, Op, Place, Reply, Request
 
 __all__ = ["ACK", "ENQ", "EOT", "NAK", "CardReader", "NoReply", "ReaderPort", "ReaderRefused"]
 
 EOT, ENQ, ACK, NAK = 0x04, 0x05, 0x06, 0x15
 
-CLOCK_GRAIN_S = 1e-6
-DAMAGED = ("checksum", "length", "trailer", "truncated")
-"""What a host asks again for: a frame that broke. Mere noise before a good frame is not worth a resend, whose copy could
-be taken for the answer to the next command."""
-MAX_ITEMS_AN_EXCHANGE = 64
-"""A peer that babbles must not hold an exchange for ever."""
-
-
-class NoReply(LinkTimeout):
-    """The reader kept silent. ``stage`` is ``ack`` or ``reply``."""
-
-    def __init__(self, stage: str, waited_s: float) -> None:
-        super().__init__(f"no {stage} within {waited_s:g} s: check cable, power, speed and dialect")
-        self.stage, self.waited_s = stage, waited_s
+ReaderPort = LinePort[CardReaderDialect]
+"""The line to a reader."""
 
 
 class ReaderRefused(LinkError):
@@ -41,63 +26,6 @@ class ReaderRefused(LinkError):
         assert reply.error is not None
         super().__init__(f"{request.op}: {ERROR_LABELS[reply.error].en} ({reply.code or '-'})")
         self.request, self.reply = request, reply
-
-
-def _unheard(stage: str, waited_s: float) -> None:
-    """Nobody wants to hear of limits."""
-
-
-class ReaderPort:
-    """The line to a reader as items with limits. ``on_limit(stage, waited_s)`` hears of every limit that passed."""
-
-    def __init__(
-        self,
-        link: Link,
-        dialect: CardReaderDialect,
-        clock: Clock,
-        on_limit: Callable[[str, float], None] = _unheard,
-    ) -> None:
-        self.link, self.dialect, self.clock = link, dialect, clock
-        self._framing: Framing = dialect.framing()
-        self._items: list[Item] = []
-        self._on_limit = on_limit
-
-    async def send(self, raw: bytes) -> None:
-        await self.link.send(raw)
-
-    async def next_item(self, limit_s: float, stage: str = "reply") -> Item:
-        """The next frame, control byte or noise. Raises :class:`NoReply` after *limit_s*, LinkClosed when it is gone."""
-        until = self.clock.now() + limit_s
-        while not self._items:
-            now = self.clock.now()
-            if now >= until - CLOCK_GRAIN_S:
-                self._on_limit(stage, limit_s)
-                raise NoReply(stage, limit_s)
-            due = self._framing.deadline()
-            wait_s = until - now if due is None else min(until, max(due, now)) - now
-            try:
-                async with asyncio.timeout(max(wait_s, 0.0)):
-                    chunk = await self.link.receive()
-            except TimeoutError:
-                # A timer may fire a grain of the clock early: without this the same instant would come back for ever.
-                now = self.clock.now()
-                self._items += self._framing.expire(now if due is None or due - now > CLOCK_GRAIN_S else max(now, due))
-                continue
-            self._items += self._framing.feed(chunk, self.clock.now())
-        return self._items.pop(0)
-
-    async def drain(self, quiet_s: float) -> list[Item]:
-        """Everything that still comes until the line has been quiet for *quiet_s*: bounded, never raises NoReply."""
-        seen: list[Item] = []
-        hear, self._on_limit = self._on_limit, _unheard
-        try:
-            while len(seen) < MAX_ITEMS_AN_EXCHANGE:
-                seen.append(await self.next_item(quiet_s))
-        except NoReply:
-            pass
-        finally:
-            self._on_limit = hear
-        return seen
 
 
 class CardReader:

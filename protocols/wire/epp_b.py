@@ -78,7 +78,7 @@ MASTERS = 0x20
 """Most masters of any model: C90 has 00 to 1F."""
 
 
-RULES = LineRules(DATA_LIMIT_BYTES, MAC_LIMIT_BYTES, Timing(reply_s=2.0, resync_s=0.1, resends=0))
+RULES = LineRules(DATA_LIMIT_BYTES, MAC_LIMIT_BYTES, Timing(reply_s=2.0, resync_s=0.1, resends=1))
 
 _ROWS: dict[int, tuple[Row, ...]] = {
     row.code: tuple(each for each in COMMANDS if each.code == row.code) for row in COMMANDS

@@ -31,6 +31,7 @@ __all__ = [
     "Request",
     "Setting",
     "SmLayout",
+    "Value",
 ]
 
 
