@@ -17,13 +17,19 @@ from simulators.peer.insurance_policy import Policy
 __all__ = ["PEER", "SETTINGS", "make"]
 
 SETTINGS = (
-    Setting("insurance_profile", "tif", Label("网关签名方式：tif、csb、sm2-body", "gateway profile: tif, csb, sm2-body")),
-    Setting("insurance_account", "onecard", Label("接入方编号（paasid 或 access key）", "paasid or access key of the client")),
+    Setting(
+        "insurance_profile", "tif", Label("网关签名方式：tif、csb、sm2-body", "gateway profile: tif, csb, sm2-body")
+    ),
+    Setting(
+        "insurance_account",
+        "onecard",
+        Label("接入方编号（paasid 或 access key）", "paasid or access key of the client"),
+    ),
     Setting("insurance_secret", "TIF-TEST-SECRET", Label("网关密钥", "secret of the gateway")),
     Setting("insurance_public_key", "", Label("SM2 公钥，64 字节十六进制", "SM2 public key, 64 bytes in hexadecimal")),
     Setting("insurance_window_s", 300, Label("时间戳允许偏差（秒）", "allowed deviation of the timestamp in seconds")),
     Setting(
-        "account_limit_fen",
+        "insurance_account_limit_fen",
         3_000,
         Label("单次结算个账支付上限（分），0 不限", "most that accounts pay of one settlement"),
     ),
@@ -45,12 +51,20 @@ def make(options: PeerOptions, journal: Journal, events: Iterable[Mapping[str, A
         clinics=int(values["clinics"]),
         kiosks=int(values["kiosks"]),
     )
-    policy = Policy(account_limit_fen=int(values["insurance_account_limit_fen"]), over_to_institution=options.temper == "hostile")
+    policy = Policy(
+        account_limit_fen=int(values["insurance_account_limit_fen"]), over_to_institution=options.temper == "hostile"
+    )
     centre = Centre(city, policy, options.temper, float(values["insurance_file_delay_s"]))
     for event in events:
         centre.records.apply(event)
     key = bytes.fromhex(str(values["insurance_public_key"]))
-    gateway = Gateway(profile, str(values["insurance_account"]), str(values["insurance_secret"]), float(values["insurance_window_s"]), key)
+    gateway = Gateway(
+        profile,
+        str(values["insurance_account"]),
+        str(values["insurance_secret"]),
+        float(values["insurance_window_s"]),
+        key,
+    )
     return InsurancePeer(centre, gateway, journal)
 
 

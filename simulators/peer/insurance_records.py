@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import Any, Literal, cast
 
 from protocols.wire.insurance.message_id import day_of, second_stamp
 from simulators.peer.insurance_policy import Figures, LineSplit
@@ -164,17 +164,7 @@ class Records:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values."""
-        plain: dict[str, Any] = {}
-        for name, value in vars(self).items():
-            if name == "_changes":
-                continue
-            if isinstance(value, dict):
-                plain[name] = {key: _plain(each) for key, each in value.items()}  # pyright: ignore[reportUnknownVariableType]
-            elif isinstance(value, list | deque):
-                plain[name] = [_plain(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
-            else:
-                plain[name] = sorted(value) if isinstance(value, set) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        return plain
+        return {name: _plain(value) for name, value in vars(self).items() if name != "_changes"}
 
     # Numbers that the centre gives out, each in the form of the specification's examples.
 
@@ -311,4 +301,10 @@ class Records:
 
 
 def _plain(value: Any) -> Any:
-    return asdict(value) if hasattr(value, "__dataclass_fields__") else value
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in cast("dict[Any, Any]", value).items()}
+    if isinstance(value, deque):
+        return list(cast("deque[Any]", value))
+    return sorted(cast("set[Any]", value)) if isinstance(value, set) else value

@@ -52,7 +52,7 @@ def _figures(centre: Centre, message: Message, data: PreSettleData) -> tuple[Vis
     if centre.holder(data.mdtrt_cert_type, data.mdtrt_cert_no) != resident:
         raise Refused("credential-mismatch", "mdtrt_cert_no")
     if data.med_type != visit.med_type:
-        raise Refused("amount-differs", "med_type is not that of 2203")
+        raise Refused("malformed", "med_type is not that of 2203")
     if data.chrg_bchno in visit.settled:
         raise Refused("batch-settled", "chrg_bchno")
     lines = [line for line in visit.lines.values() if line.batch == data.chrg_bchno]

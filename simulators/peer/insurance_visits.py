@@ -116,7 +116,7 @@ def upload(centre: Centre, message: Message) -> Decision:
 
 def _judge(centre: Centre, message: Message, visit: Visit, line: FeeDetail, diseases: dict[str, str]) -> None:
     if line.mdtrt_id != visit.mdtrt_id or line.psn_no != visit.psn_no:
-        raise Refused("foreign-institution", "feedetail of several visits")
+        raise Refused("malformed", "feedetail of several visits")
     if line.det_item_fee_sumamt < 0 or line.cnt <= 0 or line.pric < 0:
         raise Refused("negative-amount", "feedetail")
     if line.chrg_bchno in visit.settled:
