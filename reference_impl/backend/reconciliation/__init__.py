@@ -1,0 +1,1 @@
+"""Reconciliation of four books: platform, channel (bank or QR), HIS, insurance (spec/services.md 5)."""
