@@ -16,13 +16,10 @@ from protocols.wire.insurance.envelope import (
     FAILURE,
     MOST_INPUT_CHARACTERS,
     SUCCESS,
-    Reply,
     Request,
     read_request,
-    to_bytes,
 )
 from protocols.wire.insurance.fields import read
-from protocols.wire.insurance.json_text import write_json
 from protocols.wire.insurance.message_id import (
     build_refmsgid,
     day_of,
@@ -192,17 +189,14 @@ class InsurancePeer:
         else:
             self._previous = reference
         stamp = millisecond_stamp(at)
-        reply = Reply(
-            infcode=FAILURE if why else SUCCESS,
-            inf_refmsgid=reference,
-            refmsg_time=stamp,
-            respond_time=stamp,
-            err_msg=why,
-        )
-        body = to_bytes(reply)
-        if output is not None:
-            body = body[:-1] + b',"output":' + write_json(output) + b"}"
-        return HttpReply(200, {"content-type": "application/json; charset=utf-8"}, body)
+        reply: dict[str, Any] = {
+            "infcode": FAILURE if why else SUCCESS,
+            "inf_refmsgid": reference,
+            "refmsg_time": stamp,
+            "respond_time": stamp,
+            "err_msg": why,
+        }
+        return json_reply(reply if output is None else {**reply, "output": output})
 
     def _of_another(self, reference: str, output: dict[str, Any] | None) -> tuple[str, dict[str, Any] | None]:
         """The reply refers to another request: an earlier one where there was one."""
