@@ -12,6 +12,7 @@ from protocols.wire.base import WireError
 
 __all__ = ["MAX_FEN", "fen_of_yuan", "yuan_number", "yuan_text"]
 
+MOST_DIGITS = 14
 MAX_FEN = 99_999_999_999_999
 """n16,2 of the insurance interface: fourteen digits before the point are more than any clinic takes."""
 
@@ -30,6 +31,8 @@ def fen_of_yuan(value: Any) -> int:
         raise WireError(f"{str(value)[:32]!r} is no amount in yuan") from error
     if not amount.is_finite():
         raise WireError("an amount must be finite")
+    if amount.adjusted() > MOST_DIGITS:
+        raise WireError("the amount is too large")
     fen = amount * 100
     if fen != fen.to_integral_value():
         raise WireError(f"{amount} yuan has a fraction of a fen")

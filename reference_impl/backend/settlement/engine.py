@@ -290,6 +290,8 @@ class Engine:
         try:
             attempt = self._new_attempt(case, step, channel, now)
         except ValueError:
+            if not case.trade.method:
+                raise  # nothing that the citizen could give again: a defect, which must not be tried for ever
             case.trade = self.rules.forget_method(case.trade, now)
             return
         case.put_attempt(attempt)

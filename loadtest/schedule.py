@@ -1,0 +1,90 @@
+"""When services are to begin: open arrivals, decided before anything is sent. Pure.
+
+A closed model (so many users, each waiting for its answer) sends less when the server is slow and hides the stall; pacing locks
+the fleet into one phase. Here every arrival has an *intended* instant, and latency is counted from it
+(design.md 10; measured-load 2, 3).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from protocols.seeded import SeededChoice
+
+__all__ = ["Arrival", "Stage", "arrivals"]
+
+Shape = Literal["steady", "poisson", "barrier"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One part of a load. ``steady`` and ``poisson``: ``rate_per_s`` services a second for ``for_s``; ``barrier``: ``count``
+    kiosks press pay in the same second, ``at_s`` after the stage has begun (their services begin ``for_s`` before)."""
+
+    name: str
+    shape: Shape
+    for_s: float
+    rate_per_s: float = 0.0
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.for_s <= 3600:
+            raise ValueError(f"stage {self.name!r}: for_s is between 0 and 3600")
+        if self.shape == "barrier" and not 1 <= self.count <= 20_000:
+            raise ValueError(f"stage {self.name!r}: a barrier has a count of 1 to 20000")
+        if self.shape != "barrier" and not 0 < self.rate_per_s <= 10_000:
+            raise ValueError(f"stage {self.name!r}: rate_per_s is between 0 and 10000")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A citizen at kiosk ``kiosk`` (from 1). ``at_s``: when the service begins; ``press_s``: when pay is pressed, None where
+    the citizen presses as soon as they can. Both count from the beginning of the load."""
+
+    at_s: float
+    kiosk: int
+    stage: str
+    press_s: float | None = None
+
+
+def arrivals(stages: tuple[Stage, ...], kiosks: int, seed: int) -> Iterator[Arrival]:
+    """Every arrival of the load in the order of time. The kiosks take turns in a shuffled order, so that no kiosk is asked
+    for a second service while a full round has not passed."""
+    choice = SeededChoice(seed, "arrivals")
+    order = _shuffled(kiosks, choice)
+    turn, begins = 0, 0.0
+    for stage in stages:
+        for at_s, press_s in _times(stage, begins, choice):
+            yield Arrival(at_s, order[turn % kiosks], stage.name, press_s)
+            turn += 1
+        begins += stage.for_s
+
+
+def _shuffled(kiosks: int, choice: SeededChoice) -> list[int]:
+    order = list(range(1, kiosks + 1))
+    for at in range(kiosks - 1, 0, -1):
+        other = choice.below(at + 1)
+        order[at], order[other] = order[other], order[at]
+    return order
+
+
+def _times(stage: Stage, begins: float, choice: SeededChoice) -> Iterator[tuple[float, float | None]]:
+    match stage.shape:
+        case "steady":
+            for number in range(math.floor(stage.rate_per_s * stage.for_s)):
+                yield begins + number / stage.rate_per_s, None
+        case "poisson":
+            at = begins
+            while (at := at + _exponential(stage.rate_per_s, choice)) < begins + stage.for_s:
+                yield at, None
+        case "barrier":
+            # Everybody gets to the quote during the stage, evenly, and presses at its end.
+            for number in range(stage.count):
+                yield begins + 0.8 * stage.for_s * number / stage.count, begins + stage.for_s
+
+
+def _exponential(rate_per_s: float, choice: SeededChoice) -> float:
+    return -math.log(1.0 - choice.below(1_000_000) / 1_000_000) / rate_per_s
