@@ -20,8 +20,8 @@ from scenarios.simulated import (
     CARD_ACTIONS,
     SAM_SOCKETS,
     SimulatedCardSlot,
-    SimulatedReaderSlot,
-    reader_actions,
+    SimulatedDeviceSlot,
+    device_actions,
 )
 from scenarios.vouched import expected_cards, expected_sams
 
@@ -36,7 +36,7 @@ def reader_facts(dialect: str, parameters: Facts | None = None, pics: Facts | No
         "dialect": dialect,
         "parameters": dict(parameters or {}),
         "pics": dict(pics or {}),
-        "hand": sorted(reader_actions()),
+        "hand": sorted(device_actions("card_reader")),
         "cards": expected_cards(),
         "sams": expected_sams(SAM_SOCKETS),
         "bench_class": "in_process",
@@ -73,7 +73,7 @@ def run_reader_check(
     async def main() -> tuple[Outcome, History]:
         clock = LoopClock()
         history = History(clock.now)
-        slot = SimulatedReaderSlot(dialect, clock, make=make, seed=seed, **options)
+        slot = SimulatedDeviceSlot(dialect, clock, make=make, seed=seed, **options)
         tester = ReaderTester(
             slot="reader",
             dialect=card_reader_dialect(dialect),

@@ -19,7 +19,7 @@ from conformance.pixit_secrets import shown_pixit
 from conformance.result import NotRun
 from protocols.record import canonical
 from protocols.wire.base import Label
-from scenarios.models import Bench, Plan, Slot
+from scenarios.models import CARD, Bench, Plan, Slot
 from scenarios.profiles import DeviceClassProfile, device_class_profile, load_profile
 from scenarios.simulated import SAM_SOCKETS
 from scenarios.vouched import expected_cards, expected_sams
@@ -83,7 +83,7 @@ class Resolved:
         pixit = dict(self.pixit.get(target, {}))
         if (person := self.bench.person_of(target)) is not None:
             pixit.setdefault("card.pin", person.pin)  # never shown: the history and the lock leave PINs out
-        elif slot.device_class == "card" and slot.simulated:
+        elif slot.device_class == CARD and slot.simulated:
             pixit.setdefault("card.pin", DEFAULT_PERSON.pin)
         return {
             "dialect": slot.dialect,
@@ -230,7 +230,7 @@ def _matches(check: Check, patterns: Sequence[str]) -> bool:
 
 
 def _why_not(check: Check, slot: Slot, pics: Mapping[str, Any]) -> tuple[Verdict, Label] | None:
-    variant = slot.dialect if slot.device_class == "card_reader" else str(pics.get("card.generation", ""))
+    variant = str(pics.get("card.generation", "")) if slot.device_class == CARD else slot.dialect
     if check.variants and variant not in check.variants:
         listed = "/".join(check.variants)
         return Verdict.NOT_APPLICABLE, Label(f"只适用于 {listed}", f"exists only for {listed}")
@@ -248,15 +248,15 @@ def _why_not(check: Check, slot: Slot, pics: Mapping[str, Any]) -> tuple[Verdict
 
 def hand_actions(slot: Slot) -> frozenset[str]:
     """First words of what the hand of *slot* can do."""
-    from scenarios.simulated import CARD_ACTIONS, reader_actions
+    from scenarios.simulated import CARD_ACTIONS, device_actions
 
-    everything = reader_actions() if slot.device_class == "card_reader" else CARD_ACTIONS
+    everything = CARD_ACTIONS if slot.device_class == CARD else device_actions(slot.device_class)
     if slot.hand.by == "program":
         return frozenset(slot.hand.actions)
     if slot.hand.by == "person":
         return everything - {"tear"}
     if slot.simulated:
-        return everything if slot.device_class == "card_reader" or slot.image else frozenset()
+        return everything if slot.device_class != CARD or slot.image else frozenset()
     return frozenset()
 
 

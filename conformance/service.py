@@ -34,8 +34,8 @@ from conformance.result import KillMatrix, NotRun, Overall, PreflightResult, Run
 from conformance.rules import rule_of
 from protocols.clock import wall_datetime
 from protocols.wire.base import Label, Privacy
-from scenarios.build import BenchError, build_slot_card, build_slot_reader
-from scenarios.models import Bench, Plan, load_bench, load_plan
+from scenarios.build import BenchError, build_slot_card, build_slot_device
+from scenarios.models import CARD, Bench, Plan, load_bench, load_plan
 from scenarios.pcscd import missing
 from scenarios.profiles import device_class_names
 from scenarios.runtime import AskPerson
@@ -165,7 +165,7 @@ def _buildable(bench: Bench, path: Path) -> None:
         if not slot.simulated:
             continue
         try:
-            (build_slot_reader if slot.device_class == "card_reader" else build_slot_card)(slot, name, bench.seed)
+            (build_slot_card if slot.device_class == CARD else build_slot_device)(slot, name, bench.seed)
         except BenchError as error:
             line = next((n for n, text in enumerate(lines, 1) if re.match(rf'\s*"?{re.escape(name)}"?\s*:', text)), 1)
             problems.append(f"{path}:{line}: {error}")

@@ -27,7 +27,7 @@ from conformance.suites.card_reader_story import COMMANDS, PLACES, Story, checke
 from protocols.clock import LoopClock, VirtualLoop, run_virtual
 from protocols.record import History
 from scenarios.profiles import device_class_profile
-from scenarios.simulated import SimulatedReaderSlot
+from scenarios.simulated import SimulatedDeviceSlot
 
 __all__ = ["StoryFailed", "find_counterexample", "replay_story", "save_plan", "shorten"]
 
@@ -74,7 +74,7 @@ class _Bench:
         self, dialect: str, make: Callable[..., Any] | None, number: int, options: Mapping[str, Any]
     ) -> ReaderTester:
         clock = LoopClock()
-        self.slot = SimulatedReaderSlot(dialect, clock, make=make, seed=number, **options)
+        self.slot = SimulatedDeviceSlot(dialect, clock, make=make, seed=number, **options)
         tester = ReaderTester(
             slot="reader",
             dialect=card_reader_dialect(dialect),
@@ -259,7 +259,7 @@ def replay_story(
     async def main() -> tuple[Outcome, History]:
         clock = LoopClock()
         history = History(clock.now)
-        slot = SimulatedReaderSlot(dialect, clock, make=make, seed=seed_number, **options)
+        slot = SimulatedDeviceSlot(dialect, clock, make=make, seed=seed_number, **options)
         tester = ReaderTester(
             slot="reader",
             dialect=card_reader_dialect(dialect),

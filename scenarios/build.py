@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from scenarios.models import Slot
 from scenarios.vouched import sam_cards
@@ -13,10 +13,10 @@ from simulators.card.people import Person
 from simulators.card.psam import build_psam
 from simulators.card.readings import Readings
 from simulators.card.social_security import build_card
-from simulators.device.card_reader import DIALECTS, ReaderOptions, ReaderReadings, ReaderTiming, build_reader
+from simulators.device.classes import device_classes
 from simulators.fault.base import mutants
 
-__all__ = ["BenchError", "build_slot_card", "build_slot_reader", "maker_of"]
+__all__ = ["BenchError", "build_slot_card", "build_slot_device", "maker_of"]
 
 P = TypeVar("P")
 
@@ -29,7 +29,8 @@ class BenchError(Exception):
 
 def maker_of(slot: Slot, name: str) -> Callable[..., Any]:
     """The reference builder of the slot's class, or the mutant that ``fault`` names."""
-    reference: Callable[..., Any] = build_reader if slot.device_class == "card_reader" else build_card
+    kind = device_classes().get(slot.device_class)
+    reference: Callable[..., Any] = build_card if kind is None else kind.build
     if not slot.fault:
         return reference
     known = {each.id: each for each in mutants(slot.device_class)}
@@ -38,22 +39,28 @@ def maker_of(slot: Slot, name: str) -> Callable[..., Any]:
     return known[slot.fault].make
 
 
-def build_slot_reader(slot: Slot, name: str, seed: int) -> Any:
-    """The simulated reader of *slot*. Raises :class:`BenchError` for a reading or option that does not exist."""
-    options = _fields(ReaderOptions, slot.options, f"slot {name!r}: options")
-    if slot.dialect not in DIALECTS:
+def build_slot_device(slot: Slot, name: str, seed: int) -> Any:
+    """The simulated device of *slot*. Raises :class:`BenchError` for a reading or option that does not exist."""
+    kind = device_classes()[slot.device_class]
+    options = _fields(kind.options, slot.options, f"slot {name!r}: options")
+    if slot.dialect not in kind.dialects:
         raise BenchError(
-            f"slot {name!r}: dialect {slot.dialect!r} is unknown; use one of {', '.join(sorted(DIALECTS))}"
+            f"slot {name!r}: dialect {slot.dialect!r} is unknown; use one of {', '.join(sorted(kind.dialects))}"
         )
     return maker_of(slot, name)(
         dialect=slot.dialect,
         options=options,
-        readings=_fields(ReaderReadings, slot.readings, f"slot {name!r}: readings"),
-        timing=ReaderTiming.brisk() if slot.timing == "brisk" else ReaderTiming(),
+        readings=_fields(kind.readings, slot.readings, f"slot {name!r}: readings"),
+        timing=kind.timing[slot.timing](),
         mode=slot.mode,
         seed=seed,
-        sam_cards=sam_cards(seed, options.sam_sockets),
+        **_inside(slot, options, seed),
     )
+
+
+def _inside(slot: Slot, options: Any, seed: int) -> dict[str, Any]:
+    """What this bench puts into a device besides: PSAMs into the sockets of a card reader."""
+    return {"sam_cards": sam_cards(seed, options.sam_sockets)} if slot.device_class == "card_reader" else {}
 
 
 def build_slot_card(slot: Slot, name: str, seed: int, person: Person | None = None) -> Any:
@@ -91,6 +98,8 @@ def _as(kind: Any, value: Any, where: str) -> Any:
             return kind(value)
         except ValueError:
             raise BenchError(f"{where}: {value!r} is none of {', '.join(each.value for each in kind)}") from None
+    if get_origin(kind) is Literal and value not in get_args(kind):
+        raise BenchError(f"{where}: {value!r} is none of {', '.join(map(repr, get_args(kind)))}")
     if kind is bytes and isinstance(value, str):
         return value.encode("ascii")
     if (

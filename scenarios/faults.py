@@ -44,8 +44,8 @@ class Fault(Strict):
         return self
 
     @property
-    def device_class(self) -> str:
-        return CATALOGUE[self.id].device_class
+    def device_classes(self) -> tuple[str, ...]:
+        return CATALOGUE[self.id].device_classes
 
 
 def injected_faults(faults: Sequence[Fault]) -> dict[str, tuple[InjectedFault, ...]]:

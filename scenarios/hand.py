@@ -35,6 +35,12 @@ _ACTIONS: dict[str, Label] = {
     "bin-full": Label("请将回收箱置为满", "make the retain bin full"),
     "bin-empty": Label("请清空回收箱", "empty the retain bin"),
     "tear": Label("请在写卡过程中断电", "cut the power while the card writes"),
+    "press": Label("请按密码键盘的 {0} 键", "press the key {0} of the PIN pad"),
+    "type": Label("请在密码键盘上依次按 {0}", "press {0} on the PIN pad, one after the other"),
+    "hold": Label("请按住密码键盘的 {0} 键不放", "press the key {0} of the PIN pad and hold it"),
+    "release": Label("请松开按住的键", "let go of the key"),
+    "remove-keypad": Label("请将密码键盘从机柜取下", "take the PIN pad out of the cabinet"),
+    "refit": Label("请将密码键盘装回机柜", "put the PIN pad back into the cabinet"),
 }
 
 

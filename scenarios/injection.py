@@ -11,7 +11,7 @@ from protocols.clock import Clock
 from scenarios.faults import injected_faults
 from scenarios.models import Bench, Slot
 from simulators.device.base import Device
-from simulators.device.card_reader import DIALECTS
+from simulators.device.classes import device_classes
 from simulators.fault.card import FaultyCard
 from simulators.fault.injection import FaultEvent
 from simulators.fault.line import FaultyLine
@@ -40,7 +40,7 @@ class FaultDesk:
         self._faults = injected_faults(bench.faults)
         self._wrapped: dict[str, FaultyLine | FaultyCard] = {}
 
-    def reader(self, name: str, slot: Slot, device: Device) -> Device:
+    def device(self, name: str, slot: Slot, device: Device) -> Device:
         """*device*, wrapped if the file has faults for it."""
         mine = self._faults.get(name)
         if not mine:
@@ -49,7 +49,7 @@ class FaultDesk:
             device,
             mine,
             self._bench.seed,
-            framing=DIALECTS[slot.dialect].framing,
+            framing=device_classes()[slot.device_class].dialects[slot.dialect].framing,
             on_event=lambda event: self._on_fault(name, event),
             armed=False,
         )

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from protocols.link.base import LinkError, LinkUrl, schemes
 from scenarios.faults import Fault
@@ -15,8 +15,10 @@ from scenarios.hand import PROGRAM_ACTIONS
 from scenarios.people import PersonFile, find_person, shipped_people
 from scenarios.strict_yaml import FileError, load_model
 from simulators.card.people import DEFAULT_PERSON, Person
+from simulators.device.classes import device_classes
 
 __all__ = [
+    "CARD",
     "Bench",
     "Fault",
     "HandSpec",
@@ -33,7 +35,10 @@ __all__ = [
 MAX_SLOTS = 16
 """As many readers as one pcscd serves (measured: 16)."""
 
-DEVICE_CLASSES = ("card_reader", "card")
+CARD = "card"
+
+DEVICE_CLASSES = (*sorted(device_classes()), CARD)
+"""Whatever stands behind a line, found by being there, and cards."""
 
 ROLES = (*(f"device.{each}" for each in DEVICE_CLASSES), "kiosk")
 """What a bench may put under test. A kiosk is a program and has no slot."""
@@ -71,6 +76,15 @@ BothTexts = Annotated[Text, BeforeValidator(_as_text)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 
 
+def _known_class(value: str) -> str:
+    if value not in DEVICE_CLASSES:
+        raise ValueError(f"unknown device class {value!r}; use one of {', '.join(DEVICE_CLASSES)}")
+    return value
+
+
+DeviceClassName = Annotated[str, AfterValidator(_known_class), Field(json_schema_extra={"enum": list(DEVICE_CLASSES)})]
+
+
 class HandSpec(Strict):
     """Who answers the prompts of a slot. ``program`` is a command line, relative to the bench file's folder."""
 
@@ -102,7 +116,7 @@ class Slot(Strict):
     ``person`` is the holder of a simulated card: a file (scenarios/people/), or the person written here.
     """
 
-    device_class: Literal["card_reader", "card"] = Field(alias="class")
+    device_class: DeviceClassName = Field(alias="class")
     link: str
     dialect: str = ""
     image: str = ""
@@ -128,9 +142,10 @@ class Slot(Strict):
 
     @model_validator(mode="after")
     def _fits_its_class(self) -> Slot:
-        if self.device_class == "card_reader" and not self.dialect:
-            raise ValueError("a card_reader slot needs `dialect: crt591` or `dialect: crt310`")
-        if self.person is not None and (self.device_class != "card" or self.image == "psam" or not self.simulated):
+        if self.device_class != CARD and not self.dialect:
+            spoken = sorted(device_classes()[self.device_class].dialects)
+            raise ValueError(f"a {self.device_class} slot needs {' or '.join(f'`dialect: {each}`' for each in spoken)}")
+        if self.person is not None and (self.device_class != CARD or self.image == "psam" or not self.simulated):
             raise ValueError(
                 "person: only a simulated social security card (sim:// or vpcd://, with image) has a holder"
             )
@@ -204,10 +219,9 @@ class Bench(Strict):
             slot = self.slots.get(each.slot)
             if slot is None:
                 found.append(f"fault {each.id}: {each.slot!r} is no slot of this bench; known: {', '.join(self.slots)}")
-            elif slot.device_class != each.device_class:
-                found.append(
-                    f"fault {each.id} is for a {each.device_class}; slot {each.slot!r} is a {slot.device_class}"
-                )
+            elif slot.device_class not in each.device_classes:
+                fits = " or a ".join(each.device_classes)
+                found.append(f"fault {each.id} is for a {fits}; slot {each.slot!r} is a {slot.device_class}")
             elif not slot.simulated:
                 found.append(
                     f"fault {each.id}: slot {each.slot!r} is no simulator of ours; faults need sim://, pty:// or"

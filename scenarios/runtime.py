@@ -14,18 +14,18 @@ from protocols.link.pcsc import PcscCardPort, wait_card
 from protocols.link.pty import open_pty
 from protocols.link.vpcd import VpcdCard
 from protocols.wire.base import Label
-from scenarios.build import BenchError, build_slot_card, build_slot_reader
+from scenarios.build import BenchError, build_slot_card, build_slot_device
 from scenarios.hand import Hand, PersonHand, ProgramHand, SimulatorHand
 from scenarios.injection import FaultDesk, FaultReport, OnBenchFault
-from scenarios.models import Bench, Slot
+from scenarios.models import CARD, Bench, Slot
 from scenarios.pcscd import PrivatePcscd, ReaderSlot, missing
 from scenarios.program import ForeignProgram
-from scenarios.simulated import CARD_ACTIONS, InProcessCardPort, apply_to_card, apply_to_reader, reader_actions
+from scenarios.simulated import CARD_ACTIONS, InProcessCardPort, apply_to_card, apply_to_device, device_actions
 from scenarios.vpcd_port import HeldCardPort
 from simulators.device.base import Device
 from simulators.host import DeviceHost
 
-__all__ = ["AskPerson", "LiveBench", "LiveCard", "LiveReader"]
+__all__ = ["AskPerson", "LiveBench", "LiveCard", "LiveDevice"]
 
 AskPerson = Callable[[str, str, Label], Awaitable[bool]]
 OnViolation = Callable[[str, str], None]
@@ -42,8 +42,8 @@ OPEN_PAUSE_S = 0.1
 
 
 @dataclass(slots=True)
-class LiveReader:
-    """A reader that stands on the bench. ``open_line`` may be called again after a power cut."""
+class LiveDevice:
+    """A device behind a line that stands on the bench. ``open_line`` may be called again after a power cut."""
 
     name: str
     slot: Slot
@@ -77,7 +77,8 @@ class LiveBench:
     on_fault: OnBenchFault = lambda slot, event: None
     faults_wait: bool = False
     """True: faults are armed by :meth:`arm_faults`, not as soon as the bench is up."""
-    readers: dict[str, LiveReader] = field(default_factory=dict[str, LiveReader])
+    devices: dict[str, LiveDevice] = field(default_factory=dict[str, LiveDevice])
+    """Everything behind a line, whatever its class."""
     cards: dict[str, LiveCard] = field(default_factory=dict[str, LiveCard])
     programs: dict[str, ForeignProgram] = field(default_factory=dict[str, ForeignProgram])
     pcscd: PrivatePcscd | None = None
@@ -88,6 +89,11 @@ class LiveBench:
 
     def __post_init__(self) -> None:
         self._desk = FaultDesk(self.bench, self.clock, self.on_fault)
+
+    @property
+    def readers(self) -> dict[str, LiveDevice]:
+        """The card readers among the devices."""
+        return {name: each for name, each in self.devices.items() if each.slot.device_class == "card_reader"}
 
     async def __aenter__(self) -> LiveBench:
         try:
@@ -119,16 +125,16 @@ class LiveBench:
             await self._start_pcscd(over_pcsc)
         for number, (name, slot) in enumerate(self.bench.slots.items()):
             seed = self.bench.seed * 1000 + number
-            if slot.device_class == "card_reader":
-                self.readers[name] = await self._reader(name, slot, seed)
-            else:
+            if slot.device_class == CARD:
                 self.cards[name] = await self._card(name, slot, seed)
+            else:
+                self.devices[name] = await self._device(name, slot, seed)
         for name in self.bench.programs:
             self.programs[name] = await self._program(name)
 
     async def _program(self, name: str) -> ForeignProgram:
         """Start a program of the bench. It is ended before anything that it uses."""
-        places = {each: live.link_shown for each, live in self.readers.items()}
+        places = {each: live.link_shown for each, live in self.devices.items()}
         places |= {each: self._card_place(each, live) for each, live in self.cards.items()}
         program = ForeignProgram(
             self.bench.programs[name],
@@ -146,22 +152,22 @@ class LiveBench:
         """The PC/SC name of the reader in which a card stands."""
         return self._places[name].reader if name in self._places else _reader_name(live.slot)
 
-    # Readers.
+    # Devices behind a line.
 
-    async def _reader(self, name: str, slot: Slot, seed: int) -> LiveReader:
+    async def _device(self, name: str, slot: Slot, seed: int) -> LiveDevice:
         if slot.scheme == "sim":
-            return self._simulated_reader(name, slot, seed)
+            return self._simulated_device(name, slot, seed)
         if slot.scheme == "pty":
-            return await self._reader_on_pty(name, slot, seed)
+            return await self._device_on_pty(name, slot, seed)
         hand = await self._hand(name, slot)
 
         async def open_line() -> Link:
             return await _open_patiently(slot.link, self.clock)
 
-        return LiveReader(name, slot, hand, open_line, slot.link)
+        return LiveDevice(name, slot, hand, open_line, slot.link)
 
-    def _simulated_reader(self, name: str, slot: Slot, seed: int) -> LiveReader:
-        device = self._desk.reader(name, slot, build_slot_reader(slot, name, seed))
+    def _simulated_device(self, name: str, slot: Slot, seed: int) -> LiveDevice:
+        device = self._desk.device(name, slot, build_slot_device(slot, name, seed))
         hosts: list[DeviceHost] = []
 
         async def open_line() -> Link:
@@ -178,15 +184,17 @@ class LiveBench:
                 await hosts.pop().aclose()
 
         async def apply(action: str) -> None:
-            apply_to_reader(
+            apply_to_device(
                 action, hosts[0].apply if hosts else lambda event: device.apply(event, self.clock.now()), seed
             )
 
         self._stack.push_async_callback(stop)
-        return LiveReader(name, slot, SimulatorHand(apply, reader_actions()), open_line, slot.link, device)
+        return LiveDevice(
+            name, slot, SimulatorHand(apply, device_actions(slot.device_class)), open_line, slot.link, device
+        )
 
-    async def _reader_on_pty(self, name: str, slot: Slot, seed: int) -> LiveReader:
-        device = self._desk.reader(name, slot, build_slot_reader(slot, name, seed))
+    async def _device_on_pty(self, name: str, slot: Slot, seed: int) -> LiveDevice:
+        device = self._desk.device(name, slot, build_slot_device(slot, name, seed))
         master = open_pty()
         host = DeviceHost(device, master, self.clock, lambda text: self.on_violation(name, text))
         host.start()
@@ -197,15 +205,15 @@ class LiveBench:
             return await open_link(url, self.clock)
 
         async def apply(action: str) -> None:
-            apply_to_reader(action, host.apply, seed)
+            apply_to_device(action, host.apply, seed)
             if slot.timing == "brisk" and action.startswith("insert"):
                 # A command during a motion is ignored and costs the host 300 ms: let the 30 ms of the motion pass.
                 await self.clock.sleep_until(self.clock.now() + BRISK_MOTION_S)
 
-        hand: Hand = SimulatorHand(apply, reader_actions(), _patience_s(slot))
+        hand: Hand = SimulatorHand(apply, device_actions(slot.device_class), _patience_s(slot))
         if slot.hand.by == "person":
             hand = await self._hand(name, slot)
-        return LiveReader(name, slot, hand, open_line, url, device)
+        return LiveDevice(name, slot, hand, open_line, url, device)
 
     # Cards.
 

@@ -17,7 +17,7 @@ from protocols.link.pty import open_pty
 from protocols.link.tcp import listen_tcp
 from protocols.link.vpcd import VpcdCard
 from protocols.wire.base import Privacy
-from scenarios.build import BenchError, build_slot_card, build_slot_reader
+from scenarios.build import BenchError, build_slot_card, build_slot_device
 from scenarios.faults import Fault
 from scenarios.hand import HandError, action_label
 from scenarios.models import Bench, Plan, Slot, load_bench, load_plan
@@ -31,9 +31,10 @@ from scenarios.profiles import (
     profile_ids,
 )
 from scenarios.runtime import AskPerson, LiveBench
-from scenarios.simulated import CARD_ACTIONS, apply_to_reader, reader_actions
+from scenarios.simulated import CARD_ACTIONS, apply_to_device
 from scenarios.strict_yaml import FileError
 from simulators.card.people import secrets_of
+from simulators.device.classes import class_of_dialect
 from simulators.fault.base import Mutant, mutants
 from simulators.host import DeviceHost
 
@@ -63,7 +64,7 @@ __all__ = [
     "schemas",
     "stand_bench",
     "stand_card",
-    "stand_reader",
+    "stand_device",
     "write_schemas",
 ]
 
@@ -134,23 +135,23 @@ async def stand_bench(
         places: list[Place] = []
         readers = {each.url: each.reader for each in live.pcscd.slots} if live.pcscd else {}
         for name, slot in bench.slots.items():
-            one = live.readers.get(name) or live.cards[name]
+            one = live.devices.get(name) or live.cards[name]
             pcsc_name = readers.get(one.link_shown, "")
             actions = tuple(sorted(one.hand.actions))
             shown = slot.dialect or slot.image
             places.append(Place(name, slot.device_class, shown, one.link_shown, slot.simulated, actions, pcsc_name))
-        for name, reader in live.readers.items():
+        for name, standing in live.devices.items():
             if bench.slots[name].scheme == "sim":
-                await reader.open_line()  # a simulated reader lives only while a line to it is open
+                await standing.open_line()  # a simulated device lives only while a line to it is open
 
         async def do(slot: str, action: str) -> str:
             if slot in live.programs:
                 return "done" if await live.programs[slot].send_line(action) else "unanswered"
-            found = live.readers.get(slot) or live.cards.get(slot)
+            found = live.devices.get(slot) or live.cards.get(slot)
             return "unsupported" if found is None else await found.hand.act(action, f"{slot}.by-hand")
 
         def look(slot: str) -> Mapping[str, object]:
-            device = live.readers[slot].device if slot in live.readers else live.cards[slot].card
+            device = live.devices[slot].device if slot in live.devices else live.cards[slot].card
             snapshot = getattr(device, "snapshot", None)
             return snapshot() if snapshot is not None else {}
 
@@ -158,7 +159,7 @@ async def stand_bench(
 
 
 @asynccontextmanager
-async def stand_reader(
+async def stand_device(
     dialect: str,
     link: str = "pty://",
     *,
@@ -168,11 +169,12 @@ async def stand_reader(
     seed: int = 1,
     on_violation: Callable[[str], None] = lambda text: None,
 ) -> AsyncIterator[Standing]:
-    """One simulated card reader on a pty or a TCP port. Raises BenchError, LinkError."""
-    slot = _slot(device_class="card_reader", dialect=dialect, link=link, fault=fault, timing=timing, mode=mode)
+    """One simulated device that speaks *dialect*, on a pty or a TCP port. Raises BenchError, LinkError."""
     url = LinkUrl.parse(link)
     try:
-        device = build_slot_reader(slot, dialect, seed)
+        kind = class_of_dialect(dialect)
+        slot = _slot(device_class=kind.name, dialect=dialect, link=link, fault=fault, timing=timing, mode=mode)
+        device = build_slot_device(slot, dialect, seed)
     except ValueError as error:
         raise BenchError(str(error)) from error
     async with AsyncExitStack() as stack:
@@ -180,11 +182,11 @@ async def stand_reader(
         host = await stack.enter_async_context(DeviceHost(device, far, RealClock(), on_violation))
 
         async def do(name: str, action: str) -> str:
-            return await _try(action, reader_actions(), lambda: apply_to_reader(action, host.apply, seed))
+            return await _try(action, frozenset(kind.hand), lambda: apply_to_device(action, host.apply, seed))
 
-        actions = tuple(sorted(reader_actions()))
+        actions = tuple(sorted(kind.hand))
         suffix = "?baud=9600" if url.scheme == "pty" else ""
-        place = Place("reader", "card_reader", dialect, far.url + suffix, True, actions)
+        place = Place(kind.slot, kind.name, dialect, far.url + suffix, True, actions)
         yield Standing((place,), do, lambda name: device.snapshot())
 
 

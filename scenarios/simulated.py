@@ -18,7 +18,7 @@ from simulators.card.bodies import make_body
 from simulators.card.body import CardBody
 from simulators.card.social_security import build_card
 from simulators.device.base import Device, Physical
-from simulators.device.card_reader import build_reader, hand_words
+from simulators.device.classes import class_of_dialect, device_classes
 from simulators.fault.card import CardRemoved
 from simulators.host import DeviceHost
 
@@ -27,10 +27,10 @@ __all__ = [
     "SAM_SOCKETS",
     "InProcessCardPort",
     "SimulatedCardSlot",
-    "SimulatedReaderSlot",
+    "SimulatedDeviceSlot",
     "apply_to_card",
-    "apply_to_reader",
-    "reader_actions",
+    "apply_to_device",
+    "device_actions",
 ]
 
 CARD_ACTIONS = frozenset({"remove", "insert", "tear"})
@@ -38,10 +38,13 @@ SAM_SOCKETS = 4
 """Sockets of the reference reader, each with a PSAM in it."""
 
 
-def apply_to_reader(action: str, apply: Callable[[Physical], None], seed: int) -> None:
+def apply_to_device(action: str, apply: Callable[[Physical], None], seed: int) -> None:
     """Turn the hand's words into a physical event. Raises ValueError for words that the device does not know."""
     word, _, argument = action.partition(" ")
-    apply(Physical(word, _body(argument or "3.0", seed) if word == "insert" else None))
+    if word == "insert":
+        apply(Physical(word, _body(argument or "3.0", seed)))
+    else:
+        apply(Physical(word, argument=argument))
 
 
 def _body(name: str, seed: int) -> CardBody:
@@ -69,22 +72,24 @@ def apply_to_card(action: str, card: Any, port: InProcessCardPort) -> None:
         raise ValueError(f"unknown action {action!r}")
 
 
-def reader_actions() -> frozenset[str]:
-    """First words of everything that can be done to a simulated reader."""
-    return frozenset(hand_words())
+def device_actions(device_class: str) -> frozenset[str]:
+    """First words of everything that can be done to a simulated device of that class."""
+    return frozenset(device_classes()[device_class].hand)
 
 
-class SimulatedReaderSlot:
-    """A simulated reader behind a memory link. ``open_line`` may be called again: the old line is dropped."""
+class SimulatedDeviceSlot:
+    """A simulated device behind a memory link. ``open_line`` may be called again: the old line is dropped."""
 
     def __init__(
         self, dialect: str, clock: Clock, *, make: Callable[..., Device] | None = None, seed: int = 1, **options: Any
     ) -> None:
         self._clock, self._seed = clock, seed
-        options.setdefault("sam_cards", sam_cards(seed, SAM_SOCKETS))
-        self.device = (make or build_reader)(dialect=dialect, seed=seed, **options)
+        kind = class_of_dialect(dialect)
+        if kind.name == "card_reader":
+            options.setdefault("sam_cards", sam_cards(seed, SAM_SOCKETS))
+        self.device = (make or kind.build)(dialect=dialect, seed=seed, **options)
         self._host: DeviceHost | None = None
-        self.hand = SimulatorHand(self.apply, reader_actions())
+        self.hand = SimulatorHand(self.apply, device_actions(kind.name))
 
     async def open_line(self) -> Link:
         if self._host is not None:
@@ -97,7 +102,7 @@ class SimulatedReaderSlot:
     async def apply(self, action: str) -> None:
         """Do *action* (``insert 3.0``, ``remove``, ...). Raises ValueError for one that the device does not know."""
         host, device = self._host, self.device
-        apply_to_reader(
+        apply_to_device(
             action, host.apply if host else lambda event: device.apply(event, self._clock.now()), self._seed
         )
 

@@ -72,7 +72,8 @@ def _show(console: Console, up: Standing, brief: bool) -> None:
             console.say(f"PCSCLITE_CSOCK_NAME={up.pcsc_socket}")
         words = sorted({word for each in up.places for word in each.actions})
         console.say(console.text("动作：", "actions: ") + ", ".join(words))
-        example = f"{up.places[0].slot} insert 3.0"
+        first = up.places[0]
+        example = f"{first.slot} {'insert 3.0' if 'insert' in first.actions else 'press 1'}"
         console.say(
             console.text(
                 f"每行一个动作，如：{example}。按 Ctrl-C 结束。", f"one action a line, such as: {example}. Ctrl-C ends."

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from protocols.wire.base import Framing, Label, discover
 from simulators.device.base import Device
 
-__all__ = ["DeviceClass", "LineDialect", "device_classes"]
+__all__ = ["DeviceClass", "LineDialect", "class_of_dialect", "device_classes"]
 
 
 class LineDialect(Protocol):
@@ -49,3 +49,12 @@ class DeviceClass:
 def device_classes() -> Mapping[str, DeviceClass]:
     """Every class, by name."""
     return {each.name: each for each in discover("simulators.device", "DEVICE_CLASS")}
+
+
+def class_of_dialect(dialect: str) -> DeviceClass:
+    """The class whose devices speak *dialect*. Raises ValueError naming those that somebody speaks."""
+    found = next((each for each in device_classes().values() if dialect in each.dialects), None)
+    if found is None:
+        known = sorted(name for each in device_classes().values() for name in each.dialects)
+        raise ValueError(f"dialect {dialect!r} is unknown; use one of {', '.join(known)}")
+    return found

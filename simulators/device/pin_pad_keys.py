@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from protocols.wire.bank.ciphers import TRIPLE_DES
 from simulators.device.pin_pad_ciphers import SM4_CIPHER, TDES, BlockCipher, check_value
 from simulators.device.pin_pad_rules import PinPadOptions, PinPadReadings, hex_key
 
@@ -36,6 +37,9 @@ class KeyStore:
         self.options, self.readings = options, readings
         self.masters: dict[int, StoredKey] = {}
         self.works: dict[tuple[int, int], StoredKey] = {}
+        if options.terminal:
+            fleet = hex_key(options.fleet_key, "fleet_key")
+            self.masters[0] = StoredKey(TRIPLE_DES.diversify(fleet, options.terminal))
         for slot, key in options.masters.items():
             self.masters[slot] = StoredKey(hex_key(key, f"masters.{slot}"))
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 from protocols.wire.pin_pad import Reply
+from simulators.peer.bank_keys import TEST_FLEET_KEY
 
 __all__ = ["After", "Outcome", "PinPadOptions", "PinPadReadings", "PinPadTiming", "hex_key"]
 
 KEY_LENGTHS = (8, 16, 24)
+TERMINAL_BYTES = 8
+FLEET_KEY_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,10 @@ class PinPadOptions:
     group_bytes: int = 24
     """Longest key of a slot; 8 is the early firmware of "16 groups of 64-bit keys" (AS-01)."""
     masters: Mapping[int, str] = field(default_factory=_no_masters)
+    terminal: str = ""
+    """Number of a terminal (field 41) of the simulated bank: master key 0 is then the one that the bank knows it by."""
+    fleet_key: str = TEST_FLEET_KEY
+    """From which *terminal*'s key is derived, in hexadecimal."""
     trailer: bool = True
     """Frames end with 03; False: not before the host asks for it (``45 09``)."""
     sm: bool = True
@@ -111,6 +118,12 @@ class PinPadOptions:
             raise ValueError(f"side_keys is {self.side_keys}; a pad has 0 to 8 of them")
         if len(self.version) != 16 or len(self.serial) != 8:
             raise ValueError("version has 16 characters and serial 8")
+        if self.terminal and len(self.terminal.encode("ascii", "replace")) != TERMINAL_BYTES:
+            raise ValueError("terminal has 8 characters, such as 10000001")
+        if len(hex_key(self.fleet_key, "fleet_key")) != FLEET_KEY_BYTES:
+            raise ValueError("fleet_key: write 32 hexadecimal characters in quotes")
+        if not isinstance(cast("object", self.masters), Mapping):  # a bench file may say anything
+            raise ValueError('masters: write a slot and its key, such as {0: "0123456789ABCDEF"}')
         for slot, key in self.masters.items():
             if slot not in range(self.groups):
                 raise ValueError(f"masters: slot {slot!r} does not exist; this pad has 0 to {self.groups - 1}")

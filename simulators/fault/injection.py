@@ -13,6 +13,7 @@ from typing import Literal
 
 from protocols.seeded import SeededChoice
 from protocols.wire.base import Label
+from simulators.device.classes import device_classes
 
 __all__ = [
     "CATALOGUE",
@@ -68,16 +69,23 @@ class FaultKind:
 
     ``place``: ``says`` strikes at a frame of the device, ``hears`` at a frame of its host, ``room`` is something
     physical that happens at a frame of the host, ``chip`` strikes a card at an APDU (``card-tear``: at a write).
+    ``deed`` is the physical event of a ``room`` fault in the hand's words, ``back`` the one that undoes it, if any does.
     """
 
     id: str
     place: Place
     label: Label
     options: Mapping[str, Option] = field(default_factory=dict[str, Option])
+    deed: str = ""
+    back: str = ""
 
     @property
-    def device_class(self) -> str:
-        return "card" if self.place == "chip" else "card_reader"
+    def device_classes(self) -> tuple[str, ...]:
+        """Whom it can strike: a line every device that has one, an event in the room those that know it."""
+        if self.place == "chip":
+            return ("card",)
+        word = self.deed.partition(" ")[0]
+        return tuple(name for name, each in device_classes().items() if not word or word in each.hand)
 
     def problems(self, given: Mapping[str, Value]) -> list[str]:
         """What is wrong with these options; each names the known ones or the range."""
@@ -87,8 +95,9 @@ class FaultKind:
         return [each for each in found if each]
 
 
-def _kind(place: Place, name: str, zh: str, en: str, **options: Option) -> FaultKind:
-    return FaultKind(name, place, Label(zh, en), options)
+def _kind(place: Place, name: str, zh: str, en: str, deeds: str = "", **options: Option) -> FaultKind:
+    deed, _, back = deeds.partition(" / ")
+    return FaultKind(name, place, Label(zh, en), options, deed, back)
 
 
 _FOR = Option(0.0)
@@ -115,13 +124,27 @@ _ROWS = (
     _kind("says", "baud-garbage", "波特率不符的乱码", "garbage as of another baud rate"),
     _kind("hears", "drop-request", "命令丢失", "the command is lost"),
     _kind("hears", "nak", "回 NAK 拒绝命令", "the command is refused with NAK", byte=Option("15")),
-    _kind("room", "jam", "卡堵塞", "the card jams at its next movement", for_s=_FOR),
-    _kind("room", "pull", "卡被强行拔出", "the card is pulled out by force", wait_s=_WAIT),
-    _kind("room", "power-loss", "断电后恢复", "the power fails and returns", wait_s=_WAIT, for_s=Option(0.5)),
-    _kind("room", "bin-full", "回收箱满", "the retain bin is full", for_s=_FOR),
-    _kind("room", "sensor-fault", "传感器故障", "a sensor fails", for_s=_FOR),
-    _kind("room", "motor-fault", "电机故障", "the motor fails", for_s=_FOR),
-    _kind("room", "supply-low", "电源电压偏低", "the supply is low", for_s=_FOR),
+    _kind("room", "jam", "卡堵塞", "the card jams at its next movement", "jam / clear-jam", for_s=_FOR),
+    # a pulled card cannot be pushed back
+    _kind("room", "pull", "卡被强行拔出", "the card is pulled out by force", "pull", wait_s=_WAIT),
+    _kind(
+        "room",
+        "power-loss",
+        "断电后恢复",
+        "the power fails and returns",
+        "poweroff / poweron",
+        wait_s=_WAIT,
+        for_s=Option(0.5),
+    ),
+    _kind("room", "bin-full", "回收箱满", "the retain bin is full", "bin-full / bin-empty", for_s=_FOR),
+    _kind("room", "sensor-fault", "传感器故障", "a sensor fails", "sensor-fault / repair", for_s=_FOR),
+    _kind("room", "motor-fault", "电机故障", "the motor fails", "motor-fault / repair", for_s=_FOR),
+    _kind("room", "supply-low", "电源电压偏低", "the supply is low", "supply-low / supply-ok", for_s=_FOR),
+    _kind("room", "key-held", "按键未释放", "a key is held down", "hold 5 / release", for_s=_FOR),
+    _kind("room", "key-short-circuit", "按键短路", "two keys have contact", "short-key / repair", for_s=_FOR),
+    _kind("room", "battery-low", "电池电压低", "the battery is low", "battery-low / battery-ok", for_s=_FOR),
+    # the keys that it destroys do not come back
+    _kind("room", "removal", "键盘被拆下", "the pad is taken out", "remove-keypad / refit", for_s=_FOR),
     _kind("chip", "card-mute", "卡不应答", "the card keeps silent"),
     _kind("chip", "card-wrong-sw", "卡返回错误状态字", "the card answers with a wrong status word", sw=Option("6F00")),
     _kind("chip", "card-tear", "写入时失电", "the card loses its supply in a write"),

@@ -22,17 +22,6 @@ LineFault = InjectedFault
 _BETWEEN_BITS = bytes((0x00, 0x80, 0xC0, 0xE0, 0xF0, 0xF8, 0xFC, 0xFE))
 """What a receiver at another speed makes of a start bit and idle line. None of them opens a frame."""
 
-_EVENTS: dict[str, tuple[str, str]] = {
-    "jam": ("jam", "clear-jam"),
-    "pull": ("pull", ""),
-    "power-loss": ("poweroff", "poweron"),
-    "bin-full": ("bin-full", "bin-empty"),
-    "sensor-fault": ("sensor-fault", "repair"),
-    "motor-fault": ("motor-fault", "repair"),
-    "supply-low": ("supply-low", "supply-ok"),
-}
-"""Fault to the physical event that it is, and the one that undoes it; a pulled card cannot be pushed back."""
-
 _AT_THE_END = float("inf")
 """When a fault ends that lasts until the bench goes down."""
 
@@ -191,7 +180,7 @@ class FaultyLine:
     # What happens in the room.
 
     def _plan_deed(self, fault: Injected, due: float) -> None:
-        deed = _Deed(due, _EVENTS[fault.id][0], fault, undoes=False)
+        deed = _Deed(due, fault.fault.kind.deed, fault, undoes=False)
         if due <= self._now:
             self._do(deed)
         else:
@@ -200,7 +189,8 @@ class FaultyLine:
     def _do(self, deed: _Deed) -> None:
         fault = deed.fault
         try:
-            self.apply(Physical(deed.action), self._now)
+            word, _, argument = deed.action.partition(" ")
+            self.apply(Physical(word, argument=argument), self._now)
         except ValueError as error:
             fault.refuse(self._now, str(error))
             return
@@ -209,7 +199,7 @@ class FaultyLine:
                 fault.undo(self._now, deed.action)
             return
         fault.fire(self._now, deed.action)
-        back = _EVENTS[fault.id][1]
+        back = fault.fault.kind.back
         if not back:
             self._spent(fault)
             return

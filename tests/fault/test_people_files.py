@@ -8,7 +8,7 @@ import pytest
 
 from scenarios.models import Bench, load_bench
 from scenarios.people import PersonFile, find_person, shipped_people
-from scenarios.simulated import apply_to_reader
+from scenarios.simulated import apply_to_device
 from scenarios.strict_yaml import FileError, parse_model
 from simulators.card.people import DEFAULT_PERSON
 from simulators.device.base import Physical
@@ -104,10 +104,10 @@ def test_a_person_that_is_not_there_or_has_another_card(tmp_path: Path) -> None:
 
 def test_a_hand_brings_the_card_of_somebody() -> None:
     seen: list[Physical] = []
-    apply_to_reader("insert 3.0/long-name", seen.append, 7)
-    apply_to_reader("insert 3.0/7", seen.append, 7)
+    apply_to_device("insert 3.0/long-name", seen.append, 7)
+    apply_to_device("insert 3.0/7", seen.append, 7)
     chips = [each.card.chip for each in seen if each.card is not None]
     serial = find_person("long-name", Path()).serial
     assert [chip.power_on().hex().upper()[-8:] == serial for chip in chips if chip] == [True, False]
     with pytest.raises(ValueError, match="nobody of that name"):
-        apply_to_reader("insert 3.0/zhang", seen.append, 7)
+        apply_to_device("insert 3.0/zhang", seen.append, 7)

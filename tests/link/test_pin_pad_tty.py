@@ -41,7 +41,7 @@ async def seat(request: pytest.FixtureRequest) -> AsyncIterator[Seat]:
 
 async def press_when_open(host: DeviceHost, *actions: str) -> None:
     """Press keys once the pad is ready for a PIN."""
-    while host.device.snapshot()["keypad"] != "pin":
+    while host.device.snapshot()["keypad"] != "pin":  # noqa: ASYNC110 a device tells its state to those who look
         await asyncio.sleep(0.005)
     for each in actions:
         word, _, argument = each.partition(" ")

@@ -13,7 +13,7 @@ from conformance.roles.card_reader_view import card_reader_dialect
 from protocols.clock import LoopClock, run_virtual
 from protocols.record import History
 from scenarios.hand import PROGRAM_ACTIONS
-from scenarios.simulated import SimulatedReaderSlot
+from scenarios.simulated import SimulatedDeviceSlot
 
 DIALECTS = ("crt591", "crt310")
 
@@ -33,7 +33,7 @@ class MuteProgram:
     actions = PROGRAM_ACTIONS
     patience_s = 10.0
 
-    def __init__(self, slot: SimulatedReaderSlot) -> None:
+    def __init__(self, slot: SimulatedDeviceSlot) -> None:
         self._slot = slot
 
     async def act(self, action: str, prompt: str) -> str:
@@ -51,7 +51,7 @@ def run_with_program(check: Check, dialect: str, **options: Any) -> tuple[Outcom
     async def main() -> tuple[Outcome, History]:
         clock = LoopClock()
         history = History(clock.now)
-        slot = SimulatedReaderSlot(dialect, clock, **options)
+        slot = SimulatedDeviceSlot(dialect, clock, **options)
         tester = ReaderTester(
             slot="reader",
             dialect=card_reader_dialect(dialect),

@@ -12,7 +12,8 @@ import pytest
 
 from protocols.clock import RealClock
 from protocols.link.base import open_link
-from scenarios.service import BenchError, bench_files, load_bench, stand_bench, stand_reader
+from scenarios.service import Bench, BenchError, bench_files, load_bench, stand_bench, stand_device
+from scenarios.strict_yaml import parse_model
 
 ROOT = Path(__file__).resolve().parents[2]
 INITIALISE = bytes.fromhex("F200000343303003B1")
@@ -20,7 +21,7 @@ ACK = b"\x06"
 
 
 async def test_a_reader_on_tcp_answers_and_obeys() -> None:
-    async with stand_reader("crt591", "tcp://127.0.0.1:0", timing="brisk") as up:
+    async with stand_device("crt591", "tcp://127.0.0.1:0", timing="brisk") as up:
         assert up.places[0].link.startswith("tcp://127.0.0.1:")
         assert await up.say("insert 3.0") in ("done", "unsupported")
         assert await up.say("reader dance") == "unsupported"
@@ -33,8 +34,64 @@ async def test_a_reader_on_tcp_answers_and_obeys() -> None:
             await link.aclose()
 
 
+RESET, DONE = b"\x02013130\x03", b"\x02010405\x03"
+
+
+async def test_a_pin_pad_on_tcp_answers_and_its_keys_can_be_pressed() -> None:
+    async with stand_device("epp-b", "tcp://127.0.0.1:0", timing="brisk") as up:
+        assert (up.places[0].slot, up.places[0].device_class) == ("pad", "pin_pad")
+        link = await open_link(up.places[0].link, RealClock())
+        try:
+            for frame in (RESET, b"\x02024503" + b"44\x03"):
+                await link.send(frame)
+                async with asyncio.timeout(5):
+                    assert await link.receive() == DONE
+            assert await up.say("press 7") == "done"
+            async with asyncio.timeout(5):
+                assert await link.receive() == b"7"
+            assert await up.say("pad press f1") == await up.say("insert 3.0") == "unsupported"
+            assert up.look("pad")["keypad"] == "plain"
+        finally:
+            await link.aclose()
+
+
+async def test_a_bench_with_a_pin_pad() -> None:
+    bench = load_bench(next(each for each in bench_files() if each.stem == "pin-pad"))
+    async with stand_bench(bench) as up:
+        assert [(each.slot, each.dialect, each.simulated) for each in up.places] == [("pad", "epp-b", True)]
+        link = await open_link(up.places[0].link, RealClock())
+        try:
+            await link.send(b"\x020265" + b"0067\x03")
+            async with asyncio.timeout(5):
+                assert await link.receive() == b"\x02050408D7B4FB91\x03"
+        finally:
+            await link.aclose()
+        assert await up.say("pad remove-keypad") == "done"
+        assert (up.look("pad")["tampered"], up.look("pad")["masters"]) == (True, [])
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "options: {masters: {0: 12}}",
+        "options: {masters: 5}",
+        "options: {masters: {77: '0123456789ABCDEF'}}",
+        "options: {terminal: '1'}",
+        "options: {fleet_key: 'XY'}",
+        "readings: {bad_frame: 15}",
+        "readings: {time_out: never}",
+        "options: {no_such: 1}",
+    ],
+)
+async def test_a_pin_pad_that_cannot_be_built(bad: str) -> None:
+    text = f"{{bench: b, under_test: device.pin_pad, slots: {{pad: {{class: pin_pad, dialect: epp-b, link: 'pty://', {bad}}}}}}}"
+    with pytest.raises(BenchError, match="slot 'pad'"):
+        async with stand_bench(parse_model(text, Bench)):
+            pass
+
+
 async def test_state_can_be_watched() -> None:
-    async with stand_reader("crt310", timing="brisk") as up:
+    async with stand_device("crt310", timing="brisk") as up:
         assert up.look("reader")["powered"] is True
         assert await up.say("poweroff") == "done"
         assert up.look("reader")["powered"] is False
@@ -43,7 +100,7 @@ async def test_state_can_be_watched() -> None:
 async def test_what_cannot_be_built_is_a_bench_error() -> None:
     for dialect, fault in (("crt999", ""), ("crt591", "no-such-mutant")):
         with pytest.raises(BenchError):
-            async with stand_reader(dialect, fault=fault):
+            async with stand_device(dialect, fault=fault):
                 pass
 
 
@@ -72,6 +129,15 @@ async def test_the_device_command_is_a_hand_program() -> None:
     lines = out.decode().splitlines()
     assert lines[0].startswith("serial:///dev/pts/")
     assert lines[1:] == ["ok", "unsupported", "ok"]
+    assert (process.returncode, err) == (0, b"")
+
+
+async def test_the_device_command_stands_a_pin_pad_up_too() -> None:
+    process = await _onecard("device", "epp-b", "--hand-stdin", "--timing", "brisk")
+    out, err = await asyncio.wait_for(process.communicate(b"press 1\npress no\nremove-keypad\nrefit\n"), 60)
+    lines = out.decode().splitlines()
+    assert lines[0].startswith("serial:///dev/pts/")
+    assert lines[1:] == ["ok", "unsupported", "ok", "ok"]
     assert (process.returncode, err) == (0, b"")
 
 

@@ -32,13 +32,13 @@ def register(app: typer.Typer) -> None:
     @command(
         app,
         "device",
-        "独立运行一台仿真读卡器；第一行打印链路 URL。",
-        "A simulated card reader that stands alone; its first line is the link URL.",
-        epilog="例 / example: onecard device crt591 --link tcp://127.0.0.1:4001 --hand-stdin",
+        "独立运行一台仿真设备（读卡器、加密键盘）；第一行打印链路 URL。",
+        "A simulated device (card reader, PIN pad) that stands alone; its first line is the link URL.",
+        epilog="例 / example: onecard device epp-b --link tcp://127.0.0.1:4001 --hand-stdin",
     )
     def device(
         console: Console,
-        dialect: Annotated[str, typer.Argument(metavar="crt591|crt310", help=option_help("协议", "dialect"))],
+        dialect: Annotated[str, typer.Argument(metavar="crt591|crt310|epp-b", help=option_help("协议", "dialect"))],
         link: Annotated[str, typer.Option("--link", metavar="URL", help="pty:// | tcp://127.0.0.1:PORT")] = "pty://",
         fault: FaultOption = "",
         timing: Annotated[
@@ -50,12 +50,12 @@ def register(app: typer.Typer) -> None:
         seed: SeedOption = 1,
         hand_stdin: HandOption = False,
     ) -> None:
-        from scenarios.service import stand_reader
+        from scenarios.service import stand_device
 
         def violated(text: str) -> None:
             console.say(console.text("主机违反协议：", "the host broke the protocol: ") + text, style="yellow")
 
-        standing = stand_reader(dialect, link, fault=fault, timing=timing, mode=mode, seed=seed, on_violation=violated)
+        standing = stand_device(dialect, link, fault=fault, timing=timing, mode=mode, seed=seed, on_violation=violated)
         asyncio.run(serve(console, standing, hand=hand_stdin, url_first=True, end_with_input=hand_stdin))
 
     @command(
