@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
     def decode(
         console: Console,
         dialect: Annotated[
-            str, typer.Argument(metavar="DIALECT", help="crt591 | crt310 | apdu | response | atr | tlv")
+            str, typer.Argument(metavar="DIALECT", help="crt591 | crt310 | epp-b | apdu | response | atr | tlv")
         ],
         hex_: Annotated[
             list[str], typer.Argument(metavar="HEX", help=option_help("十六进制，可带空格", "may have spaces"))
