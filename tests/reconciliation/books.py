@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,6 @@ class Four:
     channel: Sequence[Row] = ()
     his: Sequence[Row] = ()
     insurance: Sequence[Row] = ()
-    extra: dict[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> Books:
         books = Books.under(folder)

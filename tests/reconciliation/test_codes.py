@@ -9,7 +9,8 @@ import pytest
 
 from reference_impl.backend.reconciliation.findings import listed
 from reference_impl.backend.reconciliation.model import BookMask, Code, Finding, Terms
-from tests.reconciliation.books import DAY, ENGINES, LATE, MORNING, NOON, TERMS, Four, equal, paid, platform, row
+
+from .books import DAY, ENGINES, LATE, MORNING, NOON, TERMS, Four, equal, paid, platform, row
 
 CHANNEL, HIS, INSURANCE, PLATFORM = BookMask.CHANNEL, BookMask.HIS, BookMask.INSURANCE, BookMask.PLATFORM
 NEXT = date(2026, 11, 23)

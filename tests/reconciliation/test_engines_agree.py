@@ -15,7 +15,8 @@ from reference_impl.backend.reconciliation import duckdb_engine, oracle, polars_
 from reference_impl.backend.reconciliation.findings import FINDINGS_SCHEMA
 from reference_impl.backend.reconciliation.generate import PLANTED, generate
 from reference_impl.backend.reconciliation.model import LEGS, Book, Code, Terms
-from tests.reconciliation.books import DAY, ENGINES, LATE, NOON, TERMS, Four, platform, row
+
+from .books import DAY, ENGINES, LATE, NOON, TERMS, Four, platform, row
 
 REFERENCES = st.sampled_from(["A1", "A01", "B1", "10/000001/000012", "X"])
 MOVEMENTS = st.sampled_from(["T1", "T2", "T1/2", "T3"])

@@ -87,7 +87,7 @@ def write_csv(books: Books, folder: Path) -> dict[Book, Path]:
     """The same rows as CSV files with a header line."""
     paths = {book: folder / f"{book.value}.csv" for book in Book}
     for book, path in paths.items():
-        pl.scan_parquet(books.path(book)).sink_csv(path, date_format="%Y-%m-%d")
+        pl.scan_parquet(books.path(book)).sink_csv(path, date_format="%Y-%m-%d", quote_style="never")
     return paths
 
 
