@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -102,8 +103,6 @@ class Server(uvicorn.Server):
     def install_signal_handlers(self) -> None: ...
 
     def capture_signals(self) -> Any:
-        import contextlib
-
         return contextlib.nullcontext()
 
 
@@ -179,9 +178,9 @@ async def _serve(services: Services, options: argparse.Namespace, stop: Stopper)
     host, port = door.getsockname()[:2]
     report = {"ready": True, "url": f"http://{host}:{port}", "pid": os.getpid(), "epoch": services.store.epoch}
     _LOG.info("ready", url=report["url"], epoch=services.store.epoch)
-    say(**report)
     if options.ready_file is not None:
         _write_whole(options.ready_file, json.dumps(report) + "\n")
+    say(**report)
     await asyncio.wait({serving, *services.failures}, return_when=asyncio.FIRST_COMPLETED)
     broken = [each for each in services.failures if each.done()]
     for each in broken:

@@ -14,6 +14,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from protocols.wire.platform.models import Problem
@@ -141,11 +142,19 @@ def _words(error: dict[str, Any]) -> str:
     return error["type"].replace("_", " ") + (f" ({', '.join(limits)})" if limits else "")
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    kinds = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 400: MALFORMED_JSON, 415: NOT_JSON}
+    if error.status_code == 405:
+        return problem_reply(METHOD_NOT_ALLOWED, headers={"allow": ", ".join(_methods(request))})
+    kinds = {404: NOT_FOUND, 400: MALFORMED_JSON, 415: NOT_JSON}
     kind = kinds.get(error.status_code, ProblemKind(f"http-{error.status_code}", error.status_code, "请求被拒绝", ""))
     return problem_reply(kind, headers=error.headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Of all routes with this address, not of the first one alone."""
+    routes = [each for each in request.app.routes if isinstance(each, APIRoute)]
+    return sorted({name for each in routes if each.path_regex.match(request.scope["path"]) for name in each.methods})
 
 
 async def _refusal(_: Request, error: Exception) -> Response:

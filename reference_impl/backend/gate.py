@@ -15,7 +15,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from protocols.clock import stopwatch_s
 from reference_impl.backend.metrics import Metrics
-from reference_impl.backend.problems import INTERNAL, NOT_JSON, OVERLOADED, TOO_LARGE, TOO_SLOW, problem_reply
+from reference_impl.backend.problems import (
+    INTERNAL,
+    MALFORMED_JSON,
+    NOT_JSON,
+    OVERLOADED,
+    TOO_LARGE,
+    TOO_SLOW,
+    problem_reply,
+)
 from reference_impl.backend.request_context import REQUEST_ID
 from reference_impl.backend.settings import Limits
 
@@ -114,7 +122,8 @@ class Gate:
                     more = message.get("more_body", False)
         except TimeoutError:
             return problem_reply(TOO_SLOW, headers={"connection": "close"})
-        return b"".join(parts)
+        body = b"".join(parts)
+        return body if _is_utf8(body) else problem_reply(MALFORMED_JSON)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route: Any = scope.get("route")
@@ -127,6 +136,15 @@ class Gate:
             level(
                 "request", method=method, route=template, status=status, duration_ms=round(seconds * 1000, 2)
             )
+
+
+def _is_utf8(body: bytes) -> bool:
+    """Parsers of JSON guess at UTF-16 and UTF-32 too; nobody agreed on those."""
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return b"\x00" not in body
 
 
 def _is_json(content_type: bytes) -> bool:

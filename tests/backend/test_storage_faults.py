@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +24,12 @@ from reference_impl.backend.storage.store import Store, database_file, parsed_ur
 from scenarios.postgres import PrivatePostgres
 
 HERE = Path(__file__).parent
-ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{HERE}:{HERE.parent.parent}"}
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": f"{HERE}:{HERE.parent.parent}",
+    "PYTHONDONTWRITEBYTECODE": "",
+    "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "onecard-pycache"),
+}
 
 
 async def until(condition: Callable[[], bool]) -> None:

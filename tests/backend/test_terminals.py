@@ -240,7 +240,7 @@ async def test_a_token_of_another_backend_is_refused(bench: Bench) -> None:
 
 async def test_a_revoked_terminal_is_out_at_once_and_comes_back_with_a_new_code(bench: Bench) -> None:
     kiosk = await bench.kiosk()
-    ended = await bench.admin.call("PATCH", "/v1/admin/terminals/KSK-00001", {"state": "revoked"})
+    ended = await bench.admin.call("POST", "/v1/admin/terminals/KSK-00001/revocations")
     assert ended.json["state"] == "revoked"
     assert (await kiosk.ask("GET", CONFIGURATION)).code == "terminal-revoked"
     assert (await kiosk.open_session()).code == "terminal-revoked"
@@ -434,11 +434,11 @@ async def test_a_terminal_is_created_once_and_its_bank_number_is_its_own(bench: 
     assert (await bench.admin.call("POST", "/v1/admin/terminals", bank)).json["where"] == "body.bank_terminal"
     nowhere = {**bank, "institution": "H44190099999"}
     assert (await bench.admin.call("POST", "/v1/admin/terminals", nowhere)).status == 403
-    removed = await bench.admin.call("PATCH", "/v1/admin/terminals/KSK-00001", {"state": "removed"})
+    removed = await bench.admin.call("DELETE", "/v1/admin/terminals/KSK-00001")
     assert removed.json["bank_terminal"] is None
     assert (await bench.admin.call("POST", "/v1/admin/terminals", bank)).status == 201
-    for change in ({"state": "revoked"}, {"name": "y"}):
-        assert (await bench.admin.call("PATCH", "/v1/admin/terminals/KSK-00001", change)).code == "conflict"
+    assert (await bench.admin.call("PATCH", "/v1/admin/terminals/KSK-00001", {"name": "y"})).code == "conflict"
+    assert (await bench.admin.call("POST", "/v1/admin/terminals/KSK-00001/revocations")).code == "conflict"
 
 
 async def test_the_list_comes_in_pages_and_the_report_counts(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from reference_impl.backend.administration.model import Caller
 from reference_impl.backend.administration.permissions import Permission
 from reference_impl.backend.audit.trail import Act
 from reference_impl.backend.paging import Page, ScopeQuery, page_of
-from reference_impl.backend.problems import CONFLICT, INVALID_REQUEST, NOT_FOUND, ProblemError, responses
+from reference_impl.backend.problems import CONFLICT, NOT_FOUND, ProblemError, responses
 from reference_impl.backend.services import Services, ServicesOf
 from reference_impl.backend.storage.records import load
 from reference_impl.backend.terminals.model import CommandRow, Terminal
@@ -101,18 +101,35 @@ async def one(services: ServicesOf, caller: CallerOf, terminal_id: IdPath) -> Te
     responses=responses(*DENIED, NOT_FOUND, CONFLICT),
 )
 async def change(services: ServicesOf, caller: CallerOf, terminal_id: IdPath, body: TerminalChange) -> TerminalView:
-    """Name, place, services; or its end, alone."""
     held = await _known(services, caller, Permission.TERMINALS_WRITE, "terminal.changed", terminal_id)
     changes = (body.name, body.institution, body.services)
-    if body.state is not None:
-        if any(each is not None for each in changes):
-            raise ProblemError(INVALID_REQUEST, "End a terminal in a request of its own.", where="body.state")
-        held = await services.fleet.end(caller.actor, terminal_id, body.state)
-    elif any(each is not None for each in changes):
+    if any(each is not None for each in changes):
         if body.institution is not None:
             await _open_place(services, caller, terminal_id, body.institution, "terminal.changed")
         held = await services.fleet.change(caller.actor, terminal_id, *changes)
     return TerminalView.of(held, services.fleet)
+
+
+@ROUTER.post(
+    "/terminals/{terminal_id}/revocations",
+    summary="停用终端 / Revoke a terminal",
+    responses=responses(*DENIED, NOT_FOUND, CONFLICT),
+)
+async def revoke(services: ServicesOf, caller: CallerOf, terminal_id: IdPath) -> TerminalView:
+    """Its key and its sessions are void at once. A new enrolment code brings it back."""
+    await _known(services, caller, Permission.TERMINALS_WRITE, "terminal.revoked", terminal_id)
+    return TerminalView.of(await services.fleet.end(caller.actor, terminal_id, "revoked"), services.fleet)
+
+
+@ROUTER.delete(
+    "/terminals/{terminal_id}",
+    summary="删除终端 / Remove a terminal",
+    responses=responses(*DENIED, NOT_FOUND, CONFLICT),
+)
+async def remove(services: ServicesOf, caller: CallerOf, terminal_id: IdPath) -> TerminalView:
+    """For ever; what it did stays on record, and its number at the bank is free."""
+    await _known(services, caller, Permission.TERMINALS_WRITE, "terminal.removed", terminal_id)
+    return TerminalView.of(await services.fleet.end(caller.actor, terminal_id, "removed"), services.fleet)
 
 
 @ROUTER.post(

@@ -48,10 +48,6 @@ class TerminalChange(Message):
     name: Name | None = None
     institution: Code | None = None
     services: ServiceList | None = None
-    state: Annotated[
-        Literal["revoked", "removed"] | None,
-        Field(description="revoked: its key is void; a new enrolment code brings it back. removed: for ever"),
-    ] = None
 
 
 class TerminalQuery(ScopeQuery):
