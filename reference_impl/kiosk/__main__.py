@@ -56,7 +56,7 @@ async def _serve(options: argparse.Namespace, psam_port: CardPort | None, stack:
     keypad = counter.desk.keypad if counter is not None else None
 
     keys = stack.enter_context(KeyCitizen(sys.stdin.fileno(), terms)) if sys.stdin.isatty() else None
-    lines = None if keys is not None else await LineCitizen.of_standard_input(terms)
+    lines = None if keys is not None else await LineCitizen.of_standard_input(terms, cards=not options.headless)
     entering = keys or lines
     assert entering is not None, "somebody answers"
     citizen: Citizen = entering if keypad is None else PadCitizen(entering, keypad, options.pin_s)

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from protocols.clock import Clock, UnixClock
+from protocols.driver.pin_pad import PadPort, PinPad
 from protocols.link.base import CardPort, open_link
 from protocols.seeded import SeededChoice
 from reference_impl.kiosk.bank_card import BankCardReader, StripeReader
 from reference_impl.kiosk.bays import CardBay, MotorBay, NoBay, SlotBay
 from reference_impl.kiosk.business.menu import Terms
 from reference_impl.kiosk.codes import LinkCodes
-from reference_impl.kiosk.command_line import dialects, terms_of
+from reference_impl.kiosk.command_line import dialects, pad_dialects, terms_of
 from reference_impl.kiosk.desk import Desk
 from reference_impl.kiosk.outbox import Outbox
 from reference_impl.kiosk.pin_entry import Keypad
@@ -84,7 +85,7 @@ async def counter_of(options: argparse.Namespace, bay: CardBay) -> Counter:
         undo.push_async_callback(platform.aclose)
         outbox = Outbox.open(Path(options.outbox), clock.now)
         undo.callback(outbox.aclose)
-        keypad = await _keypad_of(options, clock, platform)
+        keypad = _keypad_of(options, clock, platform)
         cards: BankCardReader | None = StripeReader(bay, clock) if isinstance(bay, MotorBay) else None
         codes = LinkCodes(await open_link(options.scanner, clock)) if options.scanner is not None else None
         desk = Desk(
@@ -118,12 +119,15 @@ async def _platform_of(options: argparse.Namespace, clock: Clock, key: bytes) ->
     return platform
 
 
-async def _keypad_of(options: argparse.Namespace, clock: Clock, platform: PlatformClient) -> Keypad | None:
+def _keypad_of(options: argparse.Namespace, clock: Clock, platform: PlatformClient) -> Keypad | None:
     if options.epp is None:
         return None
-    from reference_impl.kiosk.epp import open_pad  # only a kiosk with a keypad needs its driver
 
-    return Keypad(await open_pad(options.epp, options.epp_dialect, clock), platform)
+    async def open_pad() -> PinPad:
+        link = await open_link(options.epp, clock)
+        return PinPad(PadPort(link, pad_dialects()[options.epp_dialect], clock))
+
+    return Keypad(open_pad, platform)
 
 
 async def _printer_of(options: argparse.Namespace, clock: Clock) -> Printer | None:

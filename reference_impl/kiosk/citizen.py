@@ -62,16 +62,17 @@ class LineCitizen:
     """Lines of *stream*, one for each question; a line that comes before its question waits for it.
 
     At the end of the stream questions about the PIN are declined and every page stands until its limit. ``on_ignored``
-    hears of lines that answered nothing: the word with which they began, if it is one of the kiosk's.
+    hears of lines that answered nothing: the word with which they began, if it is one of the kiosk's. Without *cards*
+    only a log-in begins a visit, so lines that are left over from the one before do not wait for the next.
     """
 
-    def __init__(self, stream: asyncio.StreamReader, terms: Terms | None = None) -> None:
-        self._stream, self._terms = stream, terms or Terms()
+    def __init__(self, stream: asyncio.StreamReader, terms: Terms | None = None, *, cards: bool = True) -> None:
+        self._stream, self._terms, self._cards = stream, terms or Terms(), cards
         self._held = ""
         self.on_ignored: Callable[[str], None] = lambda word: None
 
     @staticmethod
-    async def of_standard_input(terms: Terms | None = None) -> LineCitizen:
+    async def of_standard_input(terms: Terms | None = None, *, cards: bool = True) -> LineCitizen:
         """Standard input that is no terminal: a pipe, a file, or nothing."""
         stream = asyncio.StreamReader()
         mode = os.fstat(sys.stdin.fileno()).st_mode
@@ -82,7 +83,7 @@ class LineCitizen:
             if stat.S_ISREG(mode):
                 stream.feed_data(sys.stdin.buffer.read())
             stream.feed_eof()
-        return LineCitizen(stream, terms)
+        return LineCitizen(stream, terms, cards=cards)
 
     async def next(self, phase: Phase) -> Event:
         while True:
@@ -111,6 +112,9 @@ class LineCitizen:
             shown = credential_of(line)
             if shown is not None:
                 return shown
+            if self._cards:
+                self._held = line  # it may be for the holder of the card that comes next
+                break
             self._ignore(line)
         return await _for_ever()
 
@@ -164,8 +168,7 @@ class KeyCitizen:
 
     async def next(self, phase: Phase) -> Event:
         """What is entered from now on: keys from before the question do not count."""
-        while not self._keys.empty():
-            self._keys.get_nowait()
+        self._forget_keys()
         typed, self.entered = "", 0
         try:
             while True:
@@ -183,6 +186,7 @@ class KeyCitizen:
     async def answer(self, session: Session) -> BusinessEvent:
         """A number and Enter; Esc goes back, and gives up where something is under way; + and - turn pages."""
         waits = session.stage in WORD_OF or session.stage is Stage.PIN
+        self._forget_keys()
         while True:
             text = await self._text()
             if text is None:
@@ -194,16 +198,19 @@ class KeyCitizen:
 
     async def log_in(self) -> CredentialShown:
         """``1 CODE`` and Enter: the number of the kind of code, and the code."""
+        self._forget_keys()
         while True:
             text = await self._text() or ""
             number, _, code = text.partition(" ")
             if number in KIND_OF_KEY and (shown := credential_of(f"{LOGIN} {KIND_OF_KEY[number]} {code}")) is not None:
                 return shown
 
-    async def _text(self) -> str | None:
-        """What is typed until Enter; None for Esc. A page is turned by its key alone."""
+    def _forget_keys(self) -> None:
         while not self._keys.empty():
             self._keys.get_nowait()
+
+    async def _text(self) -> str | None:
+        """What is typed until Enter; None for Esc. A page is turned by its key alone."""
         self.typed = ""
         try:
             while True:

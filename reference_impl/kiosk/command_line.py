@@ -9,12 +9,13 @@ from dataclasses import fields
 from protocols.link.base import LinkError, LinkUrl, schemes
 from protocols.wire.base import discover
 from protocols.wire.card_reader import CardReaderDialect
+from protocols.wire.pin_pad import PinPadDialect
 from reference_impl.kiosk.business.menu import Method, Service, Terms
 from reference_impl.kiosk.platform_http import origin_of
 from reference_impl.kiosk.receipt import WIDTHS
 from reference_impl.kiosk.state import Policy
 
-__all__ = ["dialects", "parse", "terms_of"]
+__all__ = ["dialects", "pad_dialects", "parse", "terms_of"]
 
 DESCRIPTION = (
     "Reads a social security card, verifies its PIN and shows its holder; with a platform (--backend) it also takes payments, "
@@ -44,6 +45,12 @@ BUSINESS_LIMITS = (
 def dialects() -> dict[str, CardReaderDialect]:
     """Every card reader dialect that the protocols know, by name."""
     found = [each for each in discover("protocols.wire", "DIALECT") if each.device_class == "card_reader"]
+    return {each.name: each for each in found}
+
+
+def pad_dialects() -> dict[str, PinPadDialect]:
+    """Every PIN pad dialect that the protocols know, by name."""
+    found = [each for each in discover("protocols.wire", "DIALECT") if each.device_class == "pin_pad"]
     return {each.name: each for each in found}
 
 
@@ -82,7 +89,7 @@ def _add_business(parser: argparse.ArgumentParser) -> None:
     add("--headless", action="store_true", help="no card reader: citizens show codes, lines say what they do 无读卡器")
     add("--identity", choices=("scan",), default="scan", help="how citizens of a headless kiosk say who they are")
     add("--epp", metavar="URL", help="link of the PIN pad 密码键盘链路")
-    add("--epp-dialect", default="epp-b", metavar="NAME", help="what that PIN pad speaks")
+    add("--epp-dialect", choices=sorted(pad_dialects()), default="epp-b", help="what that PIN pad speaks")
     add("--scanner", metavar="URL", help="link of a scanner that sends lines 扫码器链路")
     add("--printer", metavar="URL", help="link of an ESC/POS printer 凭条打印机链路")
     add("--receipts", metavar="DIR", help="folder for slips, instead of --printer 凭条目录")

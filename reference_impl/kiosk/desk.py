@@ -66,7 +66,7 @@ from reference_impl.kiosk.business.works import (
     Settle,
 )
 from reference_impl.kiosk.codes import CodeSource
-from reference_impl.kiosk.outbox import Outbox, OutboxFailed
+from reference_impl.kiosk.outbox import ENDS, Outbox, OutboxFailed
 from reference_impl.kiosk.pin_entry import Keypad
 from reference_impl.kiosk.platform import Platform, PlatformRefused, PlatformSilent
 from reference_impl.kiosk.printing import Printer, PrinterFailed
@@ -79,6 +79,8 @@ T = TypeVar("T")
 FOLLOW_PAUSE_S = 0.5
 """Looks at a trade that is under way come no faster, however quickly they are answered."""
 UNDER_WAY = frozenset({"quoting", "paying", "cancelling", "refunding"})
+DECIDED = ENDS - {"paid"}
+"""States after which nothing is sent again. On a paid trade a wish for a refund may still be on its way."""
 
 
 class Desk:
@@ -107,7 +109,7 @@ class Desk:
             return Refused(problem.code, Label(problem.title, problem.detail), refusal.certain)
         except PlatformSilent as silence:
             if isinstance(work, FollowTrade):
-                await self._pause()
+                await self.clock.sleep_until(self.clock.now() + max(work.least_s, FOLLOW_PAUSE_S))
             return Unanswered(str(silence))
         except OutboxFailed as failure:
             return Broken("outbox", str(failure))
@@ -217,12 +219,10 @@ class Desk:
         began = self.clock.now()
         trade = await self.platform.trade(work.trade_no, work.wait_s)
         event = self._heard(trade)
-        if trade.state in UNDER_WAY:
-            await self._pause(self.clock.now() - began)
+        least_s = max(work.least_s, FOLLOW_PAUSE_S if trade.state in UNDER_WAY else 0.0)
+        if trade.state not in DECIDED:
+            await self.clock.sleep_until(max(began + least_s, self.clock.now()))
         return event
-
-    async def _pause(self, spent_s: float = 0.0) -> None:
-        await self.clock.sleep_until(self.clock.now() + max(FOLLOW_PAUSE_S - spent_s, 0.0))
 
     def _heard(self, trade: TradeView) -> TradeSeen:
         """What was heard stands, whether or not it can be noted: it is then asked for once more."""

@@ -53,6 +53,7 @@ from reference_impl.kiosk.platform_session import Exchange, NoAnswer, Sessions, 
 __all__ = ["Limits", "PlatformClient"]
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 PIN_KEYS = "/v1/terminals/pin-key"
 MOST_MENDED = 3
 """So often may a call mend what the platform says of its session, clock or nonce."""
@@ -99,7 +100,7 @@ class PlatformClient:
         public = Ed25519PrivateKey.from_private_bytes(self._private_key).public_key().public_bytes_raw().hex()
         body = Enrolment(terminal_id=self._terminal_id, code=code, public_key=public)
         request = json_request("POST", ENROLMENTS, body.model_dump())
-        await self._call(lambda _: request, self.limits.call_s, authenticated=False)
+        await self._call(lambda _: request, _anything, self.limits.call_s, authenticated=False)
 
     async def session(self) -> None:
         until = self._clock.now() + self.limits.call_s
@@ -130,7 +131,7 @@ class PlatformClient:
         def make(key: bytes) -> HttpRequest:
             return _json("POST", "/v1/identity", IdentityRequest(sealed=seal(key, plain)))
 
-        return self._local_visitor(_read(Visitor, await self._call(make, self.limits.call_s)))
+        return self._local_visitor(await self._call(make, _reader(Visitor), self.limits.call_s))
 
     async def create_record(self, visitor_id: str, phone: str | None = None) -> Visitor:
         body = NewRecord(visitor_id=visitor_id, phone=phone)
@@ -221,22 +222,29 @@ class PlatformClient:
 
     async def _get(self, model: type[M], path: str, **query: str) -> M:
         request = HttpRequest("GET", f"{path}?{urlencode(query)}" if query else path)
-        return _read(model, await self._call(lambda _: request, self.limits.look_s))
+        return await self._call(lambda _: request, _reader(model), self.limits.look_s)
 
     async def _post(self, model: type[M], path: str, body: BaseModel | None, limit_s: float | None = None) -> M:
         request = _json("POST", path, body)
-        return _read(model, await self._call(lambda _: request, limit_s or self.limits.call_s))
+        return await self._call(lambda _: request, _reader(model), limit_s or self.limits.call_s)
 
     async def _trade_of(self, make: Make, limit_s: float | None = None, wait_s: float = 0.0) -> TradeView:
-        reply = await self._call(make, limit_s or self.limits.call_s, wait_s=wait_s)
-        trade = _read(TradeView, reply)
+        trade = await self._call(make, _reader(TradeView), limit_s or self.limits.call_s, wait_s=wait_s)
         return trade.model_copy(update={"deadline": trade.deadline - self._sessions.offset_s})
 
     def _local_visitor(self, visitor: Visitor) -> Visitor:
         return visitor.model_copy(update={"expires_at": visitor.expires_at - self._sessions.offset_s})
 
-    async def _call(self, make: Make, limit_s: float, *, authenticated: bool = True, wait_s: float = 0.0) -> HttpReply:
-        """One request until it is answered, or *limit_s* have passed. Gives a reply of the 200s."""
+    async def _call(
+        self,
+        make: Make,
+        read: Callable[[HttpReply], T],
+        limit_s: float,
+        *,
+        authenticated: bool = True,
+        wait_s: float = 0.0,
+    ) -> T:
+        """One request until it is answered, or *limit_s* have passed. Gives what *read* makes of a reply of the 200s."""
         until = self._clock.now() + limit_s
         tries = unanswered = 0
         mended = 0
@@ -248,14 +256,14 @@ class PlatformClient:
                 request = make(session.key if session else b"")
                 request = self._sessions.sign(request, session) if session else request
                 reply = await self._exchange.exchange(request, min(left_s, self.limits.exchange_s + wait_s))
+                if reply.status < 300:
+                    return read(reply)
             except NoAnswer as silence:
                 unanswered += silence.sent
                 why = str(silence)
             except PlatformRefused as refusal:  # of the session
                 raise PlatformRefused(refusal.problem, certain=unanswered == 0) from refusal
             else:
-                if reply.status < 300:
-                    return reply
                 problem = problem_of(reply)
                 if session is not None and mended < MOST_MENDED and self._sessions.mend(reply, problem, session):
                     mended += 1
@@ -288,13 +296,21 @@ def _part(text: str) -> str:
     return quote(text, safe="")
 
 
-def _read(model: type[M], reply: HttpReply) -> M:
-    """The message of *reply*. One that is none is silence: what was done is not known from it."""
-    try:
-        return model.model_validate_json(reply.body)
-    except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"]) or "the body"
-        raise PlatformSilent(f"the reply is no {model.__name__}: see {where}; check the platform's version") from None
+def _reader(model: type[M]) -> Callable[[HttpReply], M]:
+    """How a reply becomes a *model*. One that is none is no answer: what was done is not known from it."""
+
+    def read(reply: HttpReply) -> M:
+        try:
+            return model.model_validate_json(reply.body)
+        except ValidationError as error:
+            where = ".".join(str(part) for part in error.errors()[0]["loc"]) or "the body"
+            raise NoAnswer(f"the reply is no {model.__name__}, see {where}") from None
+
+    return read
+
+
+def _anything(_: HttpReply) -> None:
+    """A reply of which only the status counts."""
 
 
 def _card_data(card: BankCard, pin: PinBlock) -> dict[str, object]:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -18,7 +19,7 @@ from protocols.clock import Clock
 from protocols.wire.base import WireError
 from protocols.wire.http import HttpReply, HttpRequest, json_request
 from protocols.wire.platform.authentication import session_key, sign_session, signed
-from protocols.wire.platform.endpoints import SESSIONS, Refused
+from protocols.wire.platform.endpoints import SERVER_TIME_HEADER, SESSIONS, Refused
 from protocols.wire.platform.models import Problem, SessionGrant, SessionRequest
 from reference_impl.kiosk.platform import PlatformRefused
 
@@ -149,12 +150,16 @@ class Sessions:
         return await self._exchange.exchange(request, limit_s), private.private_bytes_raw(), nonce
 
     def _take_time_of(self, reply: HttpReply) -> None:
-        """The platform's time, as the reply's Date tells it to the second."""
+        """The platform's time as its refusal tells it; through a proxy that drops that, as the Date does to the second."""
         try:
-            theirs = parsedate_to_datetime(reply.headers.get("date", "")).timestamp()
+            if SERVER_TIME_HEADER in reply.headers:
+                theirs = float(reply.headers[SERVER_TIME_HEADER])
+            else:
+                theirs = parsedate_to_datetime(reply.headers.get("date", "")).timestamp() + DATE_GRAIN_S
         except ValueError:
             return
-        self.offset_s = theirs + DATE_GRAIN_S - self._clock.now()
+        if isfinite(theirs):
+            self.offset_s = theirs - self._clock.now()
 
 
 def problem_of(reply: HttpReply) -> Problem:

@@ -89,6 +89,7 @@ UNCERTAIN = Label(
     "This kiosk does not know the result yet; the platform goes on with it. Do not pay again before you have asked at the "
     "counter with the trade number.",
 )
+QUOTED = Label("以下为核价金额，不是付款证明", "Amounts as quoted, no proof of payment")
 MANUAL = Label("该交易需人工核对。", "Staff will check this trade.")
 
 
@@ -128,6 +129,7 @@ def _check_in(check_in: CheckIn) -> Iterator[Part]:
 
 def _uncertain(trade: TradeView | None) -> Iterator[Part]:
     if trade is not None:
+        yield Text(QUOTED)
         yield from _amounts(trade.total_fen, trade.split, trade.method)
     yield Rule()
     yield Text(UNCERTAIN)
@@ -230,14 +232,14 @@ def _apart(left: str, right: str, columns: int) -> Iterator[str]:
 
 
 def _wrap(text: str, columns: int) -> list[str]:
-    """*text* in lines of at most *columns*: at a blank where there is one, else between any two characters."""
+    """*text* in lines of at most *columns*: at a blank in the second half, else between any two characters."""
     lines: list[str] = []
     rest = text.strip()
     while rest:
         end = _fitting(rest, columns)
         if end < len(rest):
             blank = rest.rfind(" ", 0, end + 1)
-            end = blank if blank > 0 else end
+            end = blank if blank > end // 2 else end
         lines.append(rest[:end].rstrip())
         rest = rest[end:].lstrip()
     return lines

@@ -93,7 +93,7 @@ def test_the_bank_s_data_got_lost_in_the_platform_and_nothing_was_taken(seat: Se
     seat.platform.outcomes = ["lost-data", "paid"]
     quoted(seat).say("quote ok", "method bank_card")
     assert (seat.session.stage, seat.session.notice_code) == (Stage.METHOD, "payment-data-lost")
-    seat.say(f"method wechat", f"scan {WECHAT}", "confirm")
+    seat.say("method wechat", f"scan {WECHAT}", "confirm")
     assert seat.told[-1] == "paid"
 
 
@@ -320,6 +320,17 @@ def test_a_late_copy_of_the_press_cannot_revive_a_trade_that_was_turned_back(sea
     assert seat.told == ["not_paid"]
     seat.platform.deliver_late()
     assert seat.platform.debits == []
+
+
+def test_a_refusal_says_nothing_about_an_earlier_copy_that_stayed_unanswered(seat: Seat) -> None:
+    """The first copy is still on its way when the second is turned away: nobody may call the press failed."""
+    seat.platform.faults["pay"] = ["late", "refuse:busy"] + ["refuse:busy"] * 10000
+    quoted(seat).say("quote ok", "method wechat", f"scan {WECHAT}", "confirm")
+    assert seat.told == ["uncertain"]
+    seat.platform.deliver_late()
+    seat.platform.settle_down()
+    assert len(seat.platform.debits) == 1
+    assert len(seat.outbox) == 1
 
 
 def _accept():

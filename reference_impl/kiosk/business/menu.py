@@ -107,7 +107,8 @@ class SlipKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Terms:
     """Limits in seconds and what this kiosk offers. ``days``: so many days can be registered for, today included;
-    ``presses``: so often may one trade be tried to be paid; ``page``: options on one page."""
+    ``again_s``: the pause before
+    something unanswered is sent again; ``presses``: so often may one trade be tried to be paid; ``page``: options on one page."""
 
     services: tuple[Service, ...] = tuple(Service)
     methods: tuple[Method, ...] = (*QR_METHODS, Method.BANK_CARD)
@@ -123,6 +124,7 @@ class Terms:
     refunding_s: float = 60.0
     result_s: float = 20.0
     follow_s: float = 2.0
+    again_s: float = 1.0
     days: int = 7
     presses: int = 6
     page: int = 8

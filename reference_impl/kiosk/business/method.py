@@ -157,16 +157,19 @@ class Methods:
         assert sending is not None, "what is noted is what will be sent"
         sending = replace(sending, key=event.key)
         until = now + self.terms.paying_s
-        paying = replace(session.paying, pay_key=event.key, sending=sending, answered=False, until=until)
+        paying = replace(session.paying, pay_key=event.key, sending=sending, answered=False, doubted=False, until=until)
         return act(replace(session, paying=paying), Stage.SEND_PAY, sending)
 
     def _sent(self, session: Session, event: BusinessEvent, now: float) -> Step | None:
         if isinstance(event, TradeSeen):
             return self._judge(with_trade(session, event.trade, answered=True), now)
         if isinstance(event, Refused):
-            session = replace(session, paying=replace(session.paying, answered=event.certain))
+            answered = event.certain and not session.paying.doubted
+            session = replace(session, paying=replace(session.paying, answered=answered))
             return self._go_on(session, now, event.label, event.code)
-        return self._go_on(session, now) if isinstance(event, Unanswered | Broken) else None
+        if isinstance(event, Unanswered | Broken):
+            return self._go_on(replace(session, paying=replace(session.paying, doubted=True)), now)
+        return None
 
     def _paying(self, session: Session, event: BusinessEvent, now: float) -> Step | None:
         if isinstance(event, TradeSeen):
@@ -195,7 +198,7 @@ class Methods:
         until = session.paying.until
         if now >= until:
             return self._outcome.uncertain(session, now)
-        work = follow(session, self.terms)
+        work = follow(session, self.terms, slowly=not session.paying.answered)
         return act(session, Stage.PAYING, work, until=until, notice=notice, notice_code=code)
 
     def _try_again(self, session: Session, trade: TradeView, now: float) -> Step:

@@ -52,12 +52,12 @@ class Outcome:
 
     def _cancel_sent(self, session: Session, event: BusinessEvent, now: float) -> Step | None:
         if isinstance(event, TradeSeen):
-            return self._judge(with_trade(session, event.trade), now)
+            return self._judge(with_trade(session, event.trade), now, again=False)
         if isinstance(event, Refused):
             # Too late, or gone already: what the trade is now decides.
             since = session.paying.turned_back_at or now
             session = replace(session, paying=replace(session.paying, until=since + self.terms.paying_s))
-            work, until = follow(session, self.terms), session.paying.until
+            work, until = follow(session, self.terms, slowly=True), session.paying.until
             return act(session, Stage.PAYING, work, until=until, notice=event.label, notice_code=event.code)
         if isinstance(event, Unanswered | Broken):
             return self.keep_cancelling(session, now)
@@ -65,14 +65,16 @@ class Outcome:
 
     def _cancelling(self, session: Session, event: BusinessEvent, now: float) -> Step | None:
         if isinstance(event, TradeSeen):
-            return self._judge(with_trade(session, event.trade), now)
+            return self._judge(with_trade(session, event.trade), now, again=True)
+        if isinstance(event, Unanswered | Refused | Broken):
+            return self.keep_cancelling(session, now)
         return None
 
-    def _judge(self, session: Session, now: float) -> Step:
+    def _judge(self, session: Session, now: float, *, again: bool) -> Step:
         state = known(session).state
         if state in FINAL:
             return self.finish(session, now)
-        if state in ("awaiting", "quoting") and now < session.paying.until:
+        if again and state in ("awaiting", "quoting") and now < session.paying.until:
             return act(session, Stage.SEND_CANCEL, SendCancel(session.paying.trade_no, CITIZEN))
         return self.keep_cancelling(session, now)
 
@@ -80,7 +82,8 @@ class Outcome:
         """Follow the trade on its way back, until the kiosk's patience ends."""
         if now >= session.paying.until:
             return self.uncertain(session, now)
-        return act(session, Stage.CANCELLING, follow(session, self.terms), until=session.paying.until)
+        work = follow(session, self.terms, slowly=True)
+        return act(session, Stage.CANCELLING, work, until=session.paying.until)
 
     # The end.
 

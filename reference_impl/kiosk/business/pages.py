@@ -113,7 +113,7 @@ def business_page(
     return Page(
         headline=headline,
         hint=hint,
-        notice=session.notice,
+        notice=session.notice or (TOLD_LABELS[Told.ATTEMPT_FAILED] if _failed_before(session) else None),
         rows=holder if stage is Stage.HOLDER else _rows(session),
         stars=entered if stage is Stage.PIN else None,
         stage=STAGE_OF.get(stage),
@@ -123,6 +123,11 @@ def business_page(
         more=more,
         entry="*" * len(typed) if stage is Stage.CODE else typed,
     )
+
+
+def _failed_before(session: Session) -> bool:
+    """The citizen pays again after an attempt that took nothing."""
+    return session.told is Told.ATTEMPT_FAILED and session.stage in (Stage.METHOD, Stage.CARD, Stage.PIN, Stage.CODE)
 
 
 def _choices(session: Session, terms: Terms) -> tuple[tuple[Choice, ...], str]:

@@ -101,9 +101,12 @@ class Refunds:
         if isinstance(event, TradeSeen):
             return self._judge(with_trade(session, event.trade, answered=True), now)
         if isinstance(event, Refused):
-            session = replace(session, paying=replace(session.paying, answered=event.certain))
+            answered = event.certain and not session.paying.doubted
+            session = replace(session, paying=replace(session.paying, answered=answered))
             return self._go_on(session, now, event.label, event.code)
-        return self._go_on(session, now) if isinstance(event, Unanswered | Broken) else None
+        if isinstance(event, Unanswered | Broken):
+            return self._go_on(replace(session, paying=replace(session.paying, doubted=True)), now)
+        return None
 
     def _refunding(self, session: Session, event: BusinessEvent, now: float) -> Step | None:
         if isinstance(event, TradeSeen):
@@ -127,5 +130,5 @@ class Refunds:
         until = session.paying.until
         if now >= until:
             return self._outcome.uncertain(session, now)
-        work = follow(session, self.terms)
+        work = follow(session, self.terms, slowly=not session.paying.answered)
         return act(session, Stage.REFUNDING, work, until=until, notice=notice, notice_code=code)

@@ -143,7 +143,8 @@ class Purchase:
 @dataclass(frozen=True, slots=True)
 class Paying:
     """One trade at this kiosk. ``key`` and ``pay_key`` are durable before they are used; ``answered``: the platform has
-    said something to the press of ``pay_key``. ``until`` is when the kiosk stops waiting for the outcome; ``pressed`` counts
+    said something to the press of ``pay_key`` (or to the wish for a refund), ``doubted``: a copy of it stayed unanswered, so
+    that a refusal of another copy says nothing about it. ``until`` is when the kiosk stops waiting for the outcome; ``pressed`` counts
     presses; ``turned_back_at`` is when the kiosk first asked to turn back: from then on no press is sent again.
     ``code``, ``card`` and ``sending`` are kept only until the press is answered, the card also for a second PIN.
     """
@@ -157,6 +158,7 @@ class Paying:
     pay_key: str = ""
     pressed: int = 0
     answered: bool = True
+    doubted: bool = False
     until: float = 0.0
     card: BankCard | None = field(default=None, repr=False)
     code: str = field(default="", repr=False)

@@ -24,8 +24,9 @@ def with_trade(session: Session, trade: TradeView, **changes: object) -> Session
     return replace(session, paying=replace(session.paying, trade=trade, **changes))  # type: ignore[arg-type]
 
 
-def follow(session: Session, terms: Terms) -> FollowTrade:
-    return FollowTrade(session.paying.trade_no, terms.follow_s)
+def follow(session: Session, terms: Terms, *, slowly: bool = False) -> FollowTrade:
+    """Look again; *slowly* where the answer may lead to sending something again."""
+    return FollowTrade(session.paying.trade_no, terms.follow_s, terms.again_s if slowly else 0.0)
 
 
 def page_until(session: Session, now: float, limit_s: float) -> float:

@@ -206,10 +206,12 @@ class PrintSlip:
 
 @dataclass(frozen=True, slots=True)
 class FollowTrade:
-    """Ask what has become of a trade; the platform may take *wait_s* for news."""
+    """Ask what has become of a trade; the platform may take *wait_s* for news. The answer is wanted no sooner than after
+    *least_s*, where what follows it would be asking again."""
 
     trade_no: str
     wait_s: float
+    least_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
