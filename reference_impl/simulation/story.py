@@ -18,6 +18,7 @@ __all__ = ["Crash", "Payment", "Story", "Strike", "story_of_seed"]
 Method = Literal["bank_card", "wechat", "alipay", "unionpay_qr"]
 Kind = Literal["bill", "registration"]
 
+PAYERS = ("pays", "pays", "pays", "password", "never", "declines", "poor", "unknown-paid", "unknown-unpaid", "expired")
 PEER_STRIKES = (
     "refuse",
     "delay-then-commit",
@@ -64,8 +65,8 @@ WEIGHTS: dict[str, int] = {"his": 3, "insurance": 5, "bank": 5, "qr": 4, "backen
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One citizen at one kiosk. ``at_s`` after the beginning; ``payer`` how their code behaves (``pays``, ``slow``,
-    ``never``, ``poor``, ``unknown-paid``, ``unknown-unpaid``); ``wrong_pin`` so many wrong PINs first; ``walks_away`` at
+    """One citizen at one kiosk. ``at_s`` after the beginning; ``payer`` how their code behaves (``pays``, ``password``,
+    ``never``, ``declines``, ``poor``, ``unknown-paid``, ``unknown-unpaid``, ``expired``); ``wrong_pin`` so many wrong PINs first; ``walks_away`` at
     which step they leave the kiosk alone (``quote``, ``paying``, empty for not); ``refund_after_s`` when they want their
     money back, 0 for never."""
 
@@ -172,7 +173,7 @@ def story_of_seed(seed: int, shape: Shape | None = None) -> Story:
 
 def _payment(choice: SeededChoice, number: int, shape: Shape) -> Payment:
     method = choice.one_of(("bank_card", "bank_card", "wechat", "alipay", "unionpay_qr"))
-    payer = choice.one_of(("pays", "pays", "pays", "slow", "never", "poor", "unknown-paid", "unknown-unpaid"))
+    payer = choice.one_of(PAYERS)
     payment = Payment(
         kiosk=1 + choice.below(shape.kiosks),
         at_s=round(choice.between(0.0, 40.0), 1),
