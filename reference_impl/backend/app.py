@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -38,6 +39,7 @@ from reference_impl.backend.problems import (
 from reference_impl.backend.services import Services
 from reference_impl.backend.settlement.rules import Refusal
 from reference_impl.backend.storage.errors import Fenced, RowRefused, StoreClosed
+from reference_impl.backend.terminals.callers import HEADERS
 
 __all__ = ["build_app", "routers"]
 
@@ -52,14 +54,15 @@ _EVERYWHERE = (OVERLOADED,)
 _WITH_BODY = (MALFORMED_JSON, TOO_LARGE, NOT_JSON, INVALID_REQUEST)
 
 
-def routers() -> Iterator[APIRouter]:
-    """Every domain's, in order of module name."""
+@lru_cache(1)
+def routers() -> Sequence[APIRouter]:
+    """Every domain's: those of terminals first, because routes are tried in their order and terminals ask the most."""
     import reference_impl.backend as backend
 
-    found = sorted(pkgutil.walk_packages(backend.__path__, f"{backend.__name__}."), key=lambda each: each.name)
-    for info in found:
-        if info.name.rpartition(".")[2].startswith("router"):
-            yield importlib.import_module(info.name).ROUTER
+    names = [info.name for info in pkgutil.walk_packages(backend.__path__, f"{backend.__name__}.")]
+    modules = sorted(name for name in names if name.rpartition(".")[2].startswith("router"))
+    found: list[APIRouter] = [importlib.import_module(name).ROUTER for name in modules]
+    return tuple(sorted(found, key=lambda each: each.prefix.startswith("/v1/admin")))
 
 
 def build_app(services: Services) -> FastAPI:
@@ -103,7 +106,12 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 
 def _complete(operation: dict[str, Any]) -> None:
-    """What every operation can end with, whether its author thought of it or not."""
+    """What every operation can end with, whether its author thought of it or not; what a terminal signs with."""
+    if {"terminal": []} in operation.get("security", ()):
+        operation["parameters"] = [
+            {"name": name, "in": "header", "description": text, "schema": {"type": "string", "maxLength": 64}}
+            for name, text in HEADERS.items()
+        ] + operation.get("parameters", [])
     kinds: tuple[ProblemKind, ...] = _WITH_BODY if "requestBody" in operation else ()
     if operation.get("parameters") and not kinds:
         kinds = (INVALID_REQUEST,)
@@ -153,8 +161,14 @@ async def _http(request: Request, error: Exception) -> Response:
 
 def _methods(request: Request) -> list[str]:
     """Of all routes with this address, not of the first one alone."""
-    routes = [each for each in request.app.routes if isinstance(each, APIRoute)]
-    return sorted({name for each in routes if each.path_regex.match(request.scope["path"]) for name in each.methods})
+    path, routes = request.scope["path"], [each for router in routers() for each in router.routes]
+    found = {
+        name
+        for each in routes
+        if isinstance(each, APIRoute) and each.path_regex.match(path)
+        for name in each.methods or ()
+    }
+    return sorted(found or {"GET"})
 
 
 async def _refusal(_: Request, error: Exception) -> Response:

@@ -40,17 +40,19 @@ class _Gone(Exception):
 
 
 class Gate:
-    """ASGI middleware. *entropy* gives the request ids; *limits* what a request may be."""
+    """ASGI middleware. *entropy* tells the request ids of two processes apart; *limits* say what a request may be."""
 
     def __init__(self, app: ASGIApp, limits: Limits, metrics: Metrics, entropy: Callable[[int], bytes]) -> None:
-        self._app, self._limits, self._metrics, self._entropy = app, limits, metrics, entropy
+        self._app, self._limits, self._metrics = app, limits, metrics
+        self._prefix, self._count = entropy(4).hex(), 0
         self.serving = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = self._entropy(8).hex()
+        self._count += 1
+        request_id = f"{self._prefix}{self._count:08x}"
         token = REQUEST_ID.set(request_id)
         started, status = stopwatch_s(), 0
         begun = False
@@ -129,13 +131,10 @@ class Gate:
         route: Any = scope.get("route")
         template = getattr(route, "path", "-")
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._metrics.requests.labels(method, template, str(status)).inc()
-        self._metrics.duration_s.labels(template).observe(seconds)
+        self._metrics.served(method, template, status, seconds)
         if template not in _QUIET:
             level = _LOG.warning if status >= 500 else _LOG.debug
-            level(
-                "request", method=method, route=template, status=status, duration_ms=round(seconds * 1000, 2)
-            )
+            level("request", method=method, route=template, status=status, duration_ms=round(seconds * 1000, 2))
 
 
 def _is_utf8(body: bytes) -> bool:

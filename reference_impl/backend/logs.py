@@ -42,7 +42,11 @@ def configure_logs(clock: Clock, level: str = "info", stream: TextIO | None = No
 
     first = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, stamped, _placed, _cleaned]
     structlog.configure(
-        processors=[*first, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *first,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,

@@ -23,9 +23,19 @@ class Metrics:
         self.duration_s = Histogram(
             "onecard_request_seconds", "Time to the reply", ("route",), buckets=_BUCKETS, registry=self.registry
         )
+        self._served: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.refused = Counter(
             "onecard_terminal_refusals", "Requests of terminals turned away", ("code",), registry=self.registry
         )
+
+    def served(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One request. Looking a child up by its labels costs more than counting: it is kept."""
+        found = self._served.get((method, route, status))
+        if found is None:
+            counter, histogram = self.requests.labels(method, route, str(status)), self.duration_s.labels(route)
+            found = self._served[method, route, status] = (counter, histogram)
+        found[0].inc()
+        found[1].observe(seconds)
 
     def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
         """A number that is asked for when somebody looks."""

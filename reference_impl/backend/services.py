@@ -47,7 +47,8 @@ class Services:
     failures: list[asyncio.Future[None]] = field(default_factory=list["asyncio.Future[None]"])
 
 
-def _of(request: Request) -> Services:
+async def _of(request: Request) -> Services:
+    # Asynchronous, although it waits for nothing: the others are run on a thread of their own.
     return request.app.state.services
 
 

@@ -131,6 +131,15 @@ async def test_a_wrong_field_is_refused_and_nothing_is_changed(bench: Bench, nam
     assert (await bench.admin.call("POST", "/v1/admin/terminals", body)).status == 201
 
 
+async def test_every_method_of_an_address_is_allowed(bench: Bench) -> None:
+    for path, methods in (
+        ("/v1/admin/terminals", "GET, POST"),
+        (SESSIONS, "DELETE, POST"),
+        ("/v1/admin/users/a.b.c", "GET, PATCH"),
+    ):
+        assert (await exchange(bench.app, HttpRequest("PUT", path))).headers["allow"] == methods
+
+
 async def test_what_was_sent_is_not_in_the_error(bench: Bench) -> None:
     secret = "张三441900194001010029"
     for body in ({"user_id": secret, "password": 5}, {"user_id": secret * 9, "password": secret}, {secret: 1}):

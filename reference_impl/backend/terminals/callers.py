@@ -4,60 +4,57 @@ from __future__ import annotations
 
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Header, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
 from pydantic import ValidationError
 
 from protocols.wire.base import WireError
 from protocols.wire.platform import authentication as wire
 from protocols.wire.platform.message import Message
 from reference_impl.backend.problems import INVALID_REQUEST, TOO_MANY_REQUESTS, ProblemError
-from reference_impl.backend.services import ServicesOf
+from reference_impl.backend.services import Services
 from reference_impl.backend.terminals.admission import REFUSALS, Admitted, SignedRequest
 
-__all__ = ["TERMINAL_DENIED", "TerminalOf", "opened"]
+__all__ = ["HEADERS", "TERMINAL_DENIED", "TerminalOf", "opened"]
 
 M = TypeVar("M", bound=Message)
 
 TERMINAL_DENIED = (*REFUSALS.values(), TOO_MANY_REQUESTS)
 """What every route of terminals can answer."""
 
-_BEARER = HTTPBearer(
-    scheme_name="terminal", auto_error=False, description="The token of POST /v1/terminal/sessions, with three headers."
-)
-_TIMESTAMP = Header(alias=wire.TIMESTAMP_HEADER, description="Unix time in seconds, when this request is made")
-_NONCE = Header(alias=wire.NONCE_HEADER, description="16 to 64 letters, digits, - and _; never used before")
-_SIGNATURE = Header(
-    alias=wire.SIGNATURE_HEADER,
-    description="HMAC-SHA256 (hex) under the session key of method, target, timestamp, nonce, SHA-256 (hex) of the body, "
-    "with line feeds between",
-)
+HEADERS = {
+    wire.TIMESTAMP_HEADER: "Unix time in seconds, when this request is made",
+    wire.NONCE_HEADER: "16 to 64 letters, digits, - and _; never used before",
+    wire.SIGNATURE_HEADER: "HMAC-SHA256 (hex) under the session key of method, target, timestamp, nonce and SHA-256 (hex) of "
+    "the body, with line feeds between",
+}
+"""What comes with the token, for the document: :mod:`reference_impl.backend.app` puts it there."""
 
 
-async def _terminal(
-    request: Request,
-    services: ServicesOf,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
-    timestamp: Annotated[str, _TIMESTAMP] = "",
-    nonce: Annotated[str, _NONCE] = "",
-    signature: Annotated[str, _SIGNATURE] = "",
-) -> Admitted:
-    query = request.scope["query_string"].decode("latin-1")
-    target = request.scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
-    return await services.admission.admit(
-        SignedRequest(
-            method=request.method,
-            target=target,
-            body=await request.body(),
-            token=credentials.credentials if credentials is not None else "",
-            timestamp=timestamp,
-            nonce=nonce,
-            signature=signature,
+class _Signed(HTTPBearer):
+    """One dependency that does it all: each more of them costs a terminal's request as much as checking its signature."""
+
+    async def __call__(self, request: Request) -> Admitted:  # type: ignore[override]
+        headers, scope = request.headers, request.scope
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        query = scope["query_string"].decode("latin-1")
+        services: Services = request.app.state.services
+        return await services.admission.admit(
+            SignedRequest(
+                method=request.method,
+                target=scope["raw_path"].decode("latin-1") + (f"?{query}" if query else ""),
+                body=await request.body(),
+                token=token if scheme.lower() == "bearer" else "",
+                timestamp=headers.get(wire.TIMESTAMP_HEADER, ""),
+                nonce=headers.get(wire.NONCE_HEADER, ""),
+                signature=headers.get(wire.SIGNATURE_HEADER, ""),
+            )
         )
-    )
 
 
-TerminalOf = Annotated[Admitted, Depends(_terminal)]
+_SIGNED = _Signed(scheme_name="terminal", description="The token of POST /v1/terminal/sessions, with three headers.")
+
+TerminalOf = Annotated[Admitted, Depends(_SIGNED)]
 """The type of a route's parameter that takes the terminal whose request was admitted."""
 
 
