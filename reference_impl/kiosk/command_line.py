@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import importlib
+import pkgutil
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
+import protocols.wire
 from protocols.link.base import LinkError, LinkUrl, schemes
-from protocols.wire.base import discover
 from protocols.wire.card_reader import CardReaderDialect
 from protocols.wire.pin_pad import PinPadDialect
 from reference_impl.kiosk.business.menu import Method, Service, Terms
@@ -44,14 +47,20 @@ BUSINESS_LIMITS = (
 
 def dialects() -> dict[str, CardReaderDialect]:
     """Every card reader dialect that the protocols know, by name."""
-    found = [each for each in discover("protocols.wire", "DIALECT") if each.device_class == "card_reader"]
-    return {each.name: each for each in found}
+    return _dialects_of("card_reader")
 
 
 def pad_dialects() -> dict[str, PinPadDialect]:
     """Every PIN pad dialect that the protocols know, by name."""
-    found = [each for each in discover("protocols.wire", "DIALECT") if each.device_class == "pin_pad"]
-    return {each.name: each for each in found}
+    return _dialects_of("pin_pad")
+
+
+def _dialects_of(device_class: str) -> dict[str, Any]:
+    """Dialects of devices are modules of protocols.wire itself; the packages below it are services, and not loaded here."""
+    names = [each.name for each in pkgutil.iter_modules(protocols.wire.__path__) if not each.ispkg]
+    modules = [importlib.import_module(f"protocols.wire.{name}") for name in names]
+    found = [module.DIALECT for module in modules if hasattr(module, "DIALECT")]
+    return {each.name: each for each in found if each.device_class == device_class}
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:

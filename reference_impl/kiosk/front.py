@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Protocol
 
 from protocols.link.base import LinkError
+from protocols.wire.credential import kind_of
 from protocols.wire.platform.models import Credential
 from reference_impl.kiosk.business.session import Session
 from reference_impl.kiosk.business.words import BusinessEvent
@@ -16,9 +17,6 @@ from reference_impl.kiosk.desk import Desk
 from reference_impl.kiosk.words import CredentialShown
 
 __all__ = ["BusinessCitizen", "BusinessFront"]
-
-E_CREDENTIAL_DIGITS = 28
-"""spec/cards.md 7: the one credential that is known by its shape; for the others somebody says what they show."""
 
 
 class BusinessCitizen(Protocol):
@@ -42,7 +40,7 @@ class BusinessFront:
         return await self._citizen.answer(session)
 
     async def log_in(self) -> CredentialShown:
-        """By what is entered, or by an e-credential at the scanner."""
+        """By what is entered, or by a code at the scanner whose form says what it is."""
         asked = [asyncio.create_task(self._citizen.log_in())]
         if self._desk.codes is not None:
             asked.append(asyncio.create_task(_scanned(self._desk.codes)))
@@ -64,5 +62,7 @@ async def _scanned(codes: CodeSource) -> CredentialShown:
             code = await codes.next()
         except LinkError:
             return await asyncio.get_running_loop().create_future()  # no scanner: cards and entries still do
-        if code.isascii() and code.isdecimal() and len(code) == E_CREDENTIAL_DIGITS:
-            return CredentialShown(Credential(kind="e_credential", code=code))
+        try:
+            return CredentialShown(Credential(kind=kind_of(code).value, code=code))
+        except ValueError:
+            continue  # a payment code, a parcel label: nobody's credential

@@ -9,7 +9,6 @@ from typing import Protocol
 from protocols.link.base import Link, LinkError
 from reference_impl.kiosk.business.works import PrintSlip
 from reference_impl.kiosk.receipt import Slip, layout, slip_of
-from reference_impl.kiosk.receipt_escpos import escpos_bytes
 
 __all__ = ["FolderOutput", "LinkOutput", "Printer", "PrinterFailed", "SlipOutput", "SlipPrinter"]
 
@@ -48,6 +47,13 @@ class SlipPrinter:
         await self._output.aclose()
 
 
+def _bytes_of(slip: Slip, columns: int) -> bytes:
+    """The printer library takes a second to load: a kiosk that prints nothing, or not yet, starts without it."""
+    from reference_impl.kiosk.receipt_escpos import escpos_bytes
+
+    return escpos_bytes(slip, columns)
+
+
 class LinkOutput:
     """ESC/POS bytes to whatever stands behind a link."""
 
@@ -56,7 +62,7 @@ class LinkOutput:
 
     async def put(self, slip: Slip, columns: int) -> None:
         try:
-            await self._link.send(escpos_bytes(slip, columns))
+            await self._link.send(_bytes_of(slip, columns))
         except LinkError as error:
             raise PrinterFailed(str(error)) from error
 
@@ -78,7 +84,7 @@ class FolderOutput:
             self._count = max(self._count, *(_number(each) for each in self._folder.iterdir()), 0) + 1
             name = f"{self._count:06d}-{slip.kind}"
             (self._folder / f"{name}.txt").write_text(text, encoding="utf-8")
-            (self._folder / f"{name}.escpos").write_bytes(escpos_bytes(slip, columns))
+            (self._folder / f"{name}.escpos").write_bytes(_bytes_of(slip, columns))
         except OSError as error:
             raise PrinterFailed(f"slips in {self._folder}: {error.strerror}") from error
 
