@@ -40,6 +40,11 @@ class PlatformRefused(Exception):
         super().__init__(f"{problem.code}: {problem.detail}")
         self.problem, self.certain = problem, certain
 
+    @property
+    def absent(self) -> bool:
+        """The platform itself says that what was asked for does not exist; a proxy that says so knows nothing."""
+        return self.problem.status == 404 and self.problem.code != "http-404"
+
 
 class PlatformSilent(Exception):
     """No answer that can be read within the limit: what was asked may have been done, or not. The text says what was seen

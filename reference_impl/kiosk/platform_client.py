@@ -197,7 +197,7 @@ class PlatformClient:
         try:
             return await self._trade_of(lambda _: request, self.limits.look_s)
         except PlatformRefused as refusal:
-            if refusal.problem.status == 404:
+            if refusal.absent:
                 return None
             raise
 

@@ -72,7 +72,11 @@ class Service:
         if isinstance(event, Failed):
             return self._leave(state, session, event.problem, now)
         if isinstance(event, Tick | BusinessEvent):
-            return self._after(state, self._business.step(session, event, now))
+            try:
+                following = self._business.step(session, event, now)
+            except Exception as defect:  # a defect of ours must not keep the card; what is open is noted
+                return self._give_back(state, Problem.KIOSK_FAULT, type(defect).__name__)
+            return self._after(state, following)
         return state, None
 
     def _admitted(self, state: State, event: Event) -> Step:

@@ -42,7 +42,7 @@ async def _find(platform: Platform, entry: Entry) -> TradeView | None:
     try:
         return await platform.trade(entry.trade_no)
     except PlatformRefused as refusal:
-        if refusal.problem.status == 404:
+        if refusal.absent:
             return None
         raise
 

@@ -79,6 +79,7 @@ class Problem(StrEnum):
     PLATFORM_REFUSED = "platform_refused"
     OUTBOX = "outbox"
     PIN_PAD = "pin_pad"
+    KIOSK_FAULT = "kiosk_fault"
 
 
 PROBLEM_LABELS: dict[Problem, Label] = {
@@ -101,6 +102,7 @@ PROBLEM_LABELS: dict[Problem, Label] = {
     Problem.PLATFORM_SILENT: Label("业务平台没有应答", "The platform does not answer"),
     Problem.PLATFORM_REFUSED: Label("业务平台拒绝了本机", "The platform refuses this kiosk"),
     Problem.PIN_PAD: Label("密码键盘故障", "The PIN pad has a fault"),
+    Problem.KIOSK_FAULT: Label("本机故障，业务已中止", "This kiosk has a fault: business was stopped"),
     Problem.OUTBOX: Label("本机存储故障", "The storage of this kiosk has a fault"),
 }
 

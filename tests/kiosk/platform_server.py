@@ -115,6 +115,8 @@ class PlatformServer:
             return self._cut(request)
         if broken == "huge":
             return web.Response(body=b" " * (2 << 20))
+        if broken == "bare-404":
+            return web.Response(status=404, text="<html>not found")
         if broken == "redirect":
             return web.Response(status=302, headers={"location": "http://127.0.0.1:1/"})
         if broken.startswith("401:"):

@@ -257,6 +257,16 @@ def test_two_citizens_after_one_another_know_nothing_of_each_other(tmp_path: Pat
     assert made.told == ["paid", "not_paid"]
 
 
+def test_a_defect_of_business_does_not_keep_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Business, session: object, event: object, now: float) -> None:
+        raise IndexError("a defect")
+
+    monkeypatch.setattr(Business, "step", broken)
+    made = visit(tmp_path, *PAY, card=make_body("3.0"))
+    assert made.problems == ["kiosk_fault"]
+    assert made.media == "none"
+
+
 def test_without_business_a_code_says_nothing(tmp_path: Path) -> None:
     """The flow without a platform is the one it always was."""
     flow = Flow(Policy())

@@ -268,6 +268,15 @@ def test_an_error_without_a_document_gets_one_by_its_status(reply: HttpReply, co
     assert (problem.code, problem.retry) == (code, retry)
 
 
+async def test_a_key_is_unknown_only_where_the_platform_itself_says_so() -> None:
+    async with connected() as (client, server):
+        server.breaks["GET /v1/trades"] = ["404"]
+        assert await client.trade_by_key("K1") is None
+        server.breaks["GET /v1/trades"] = ["bare-404"]
+        with pytest.raises(PlatformRefused, match="http-404"):
+            await client.trade_by_key("K1")
+
+
 def test_a_platform_in_trouble_may_be_asked_again_whatever_it_says() -> None:
     said = Problem(code="internal", title="", detail="", status=500)
     assert problem_of(HttpReply(500, {}, said.model_dump_json().encode())).retry

@@ -38,6 +38,8 @@ from reference_impl.kiosk.business.works import EnterPin, NotePay, ReadBankCard,
 
 __all__ = ["Methods"]
 
+KEY_CHANGED = "pin-key-changed"
+"""The terminal has signed in again since the PIN was entered."""
 KEYPAD_MARGIN_S = 1.0
 """The keypad's own limit comes before the page's, so that it closes by itself."""
 
@@ -209,6 +211,7 @@ class Methods:
         notice = NOTICES.get(action) or session.notice or NOTICES["not-paid"]
         session = replace(session, told=told_of(trade))
         if action in ("ask_pin_again", "sign_in") and session.paying.card is not None:
-            paying = replace(session.paying, sending=None, pay_key="", fresh_key=action == "sign_in")
+            fresh_key = action == "sign_in" or code == KEY_CHANGED
+            paying = replace(session.paying, sending=None, pay_key="", fresh_key=fresh_key)
             return self._ask_pin(replace(session, paying=paying), now, notice, code)
         return self.ask_method(session, now, notice, code)
