@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from protocols.wire.apdu_tables import COMMAND_NAMES, PIN_COMMANDS, STATUS_WORDS
 from protocols.wire.base import Label, Node, Privacy, WireError
+from protocols.wire.pboc_tags import TAGS
 from protocols.wire.social_security import record_nodes
 from protocols.wire.tlv import Tlv, parse_tlv
 
@@ -165,16 +166,20 @@ def command_name(raw: bytes) -> Label:
 
 
 def _tlv_nodes(objects: tuple[Tlv, ...]) -> tuple[Node, ...]:
-    return tuple(
-        Node(
-            "tlv",
-            Label(f"{each.tag:02X}", f"{each.tag:02X}"),
-            each.value,
-            each.value.decode("gbk") if each.tag == 0x84 and not each.children and _is_gbk(each.value) else "",
-            children=_tlv_nodes(each.children),
-        )
-        for each in objects
-    )
+    return tuple(_tlv_node(each) for each in objects)
+
+
+def _tlv_node(each: Tlv) -> Node:
+    """Named where a bank card has such an object. Only the leaves are marked private: a template shows its parts."""
+    known = TAGS.get(each.tag)
+    label = Label(f"{each.tag:02X}", f"{each.tag:02X}")
+    if known is not None:
+        label = Label(f"{each.tag:02X} {known.label.zh}", f"{each.tag:02X} {known.label.en}")
+    text = ""
+    if not each.children and (each.tag == 0x84 or (known is not None and known.packing == "an")):
+        text = each.value.decode("gbk") if _is_gbk(each.value) else ""
+    privacy = known.privacy if known is not None else Privacy.OPEN
+    return Node("tlv", label, each.value, text, privacy, _tlv_nodes(each.children))
 
 
 def _is_gbk(value: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Names of commands and status words. Sources: spec/cards.md 1.2 to 1.8, 3.2 to 3.4 and 6."""
+"""Names of commands and status words. Sources: spec/cards.md 1.2 to 1.8, 2.1, 2.2, 3.2 to 3.4 and 6."""
 
 from __future__ import annotations
 
@@ -43,6 +43,9 @@ COMMAND_NAMES: tuple[NameRow, ...] = (
     NameRow(0x80, 0x70, 0x01, _ANY, Label("PSAM 消费初始化", "INIT SAM FOR PURCHASE")),
     NameRow(0x80, 0x72, _ANY, _ANY, Label("PSAM 校验 MAC2", "CREDIT SAM")),
     NameRow(0x80, 0x1A, _ANY, _ANY, Label("密钥分散初始化", "INIT FOR DESCRYPT")),
+    # bank application, spec/cards.md 2.1 and 2.2
+    NameRow(0x80, 0xA8, _ANY, _ANY, Label("取处理选项", "GET PROCESSING OPTIONS")),
+    NameRow(0x80, 0xAE, _ANY, _ANY, Label("生成应用密文", "GENERATE AC")),
     # PIN and blocking, spec/cards.md 1.6
     NameRow(0x80, 0x5E, 0x01, _ANY, Label("修改 PIN", "CHANGE PIN")),
     NameRow(0x84, 0x24, _ANY, 0x00, Label("解锁 PIN", "PIN UNBLOCK")),
@@ -92,6 +95,7 @@ PIN_COMMANDS: dict[tuple[int, int], Privacy] = {
 STATUS_WORDS: dict[int, Label] = {
     0x9000: Label("成功", "success"),
     0x6282: Label("文件结束，数据不足", "end of file before Le bytes"),
+    0x6283: Label("所选应用已锁定", "the selected application is blocked"),
     0x6300: Label("操作失败", "operation failed"),
     0x63C0: Label("验证失败，没有剩余次数", "verification failed, no tries left"),
     0x6581: Label("写 EEPROM 失败", "EEPROM failure"),

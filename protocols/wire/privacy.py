@@ -5,8 +5,9 @@ the same verdict; one input always gives one pseudonym under one key, so two rea
 
 What is replaced: records 07, 08, 09, 4E and the last eight bytes of record 01 (spec/cards.md 1.4); the PIN of VERIFY
 and CHANGE PIN and keys in the clear (1.6, 3.3); track data and Mifare keys of reader frames (spec/devices.md 4.1, 4.2);
-keys, card numbers, data and PIN blocks of a PIN pad's frames, and digits that it sends in the clear (1.2); and every known
-literal, wherever it stands. ATR, challenges and cryptograms of cards are left as they are.
+keys, card numbers, data and PIN blocks of a PIN pad's frames, and digits that it sends in the clear (1.2); whatever else
+an answer of a card holds (``privacy_answers.py``); and every known literal, wherever it stands. ATR, challenges and
+cryptograms of cards are left as they are.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from functools import lru_cache
 from protocols.wire.apdu import Command, decode_command
 from protocols.wire.apdu_tables import PIN_COMMANDS
 from protocols.wire.base import Privacy, WireError
+from protocols.wire.privacy_answers import Private, private_parts
 from protocols.wire.privacy_frames import DIGIT_MARK, FramePart, OpenFrame, open_frame
 from protocols.wire.social_security import HOLDER_ITEMS, Item, private_part
 from protocols.wire.tlv import SimpleTlv, build_records, parse_records
@@ -31,6 +33,7 @@ CACHE_SIZE = 4096
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 _PIN_HEADERS = (bytes.fromhex("00200000"), bytes.fromhex("805E0100"))
 _LEAST_CUT_BYTES = 4
+_TRACK_KEPT = 7
 _UPDATE_RECORD = 0xDC
 
 
@@ -62,7 +65,8 @@ def _forms(literal: bytes) -> list[tuple[str, bytes]]:
 
 
 def find_leaks(data: bytes, literals: Iterable[tuple[Privacy, bytes]]) -> list[Leak]:
-    """Every place in *data* where one of *literals* stands, raw, as hexadecimal or as packed digits.
+    """Every place in *data* where one of *literals* stands, raw, as hexadecimal or as packed digits; of an odd number of
+    digits all but the last count, because what is packed with it may be a separator.
 
     Forms below six bytes are not looked for. A literal without letters has one hexadecimal form and is reported once.
     """
@@ -70,6 +74,8 @@ def find_leaks(data: bytes, literals: Iterable[tuple[Privacy, bytes]]) -> list[L
     for privacy, literal in literals:
         seen: set[bytes] = set()
         for name, form in _forms(literal):
+            if name == "bcd" and len(literal) % 2 and len(form) > LEAST_LITERAL_BYTES:
+                form = form[:-1]
             if form in seen:
                 continue
             seen.add(form)
@@ -280,7 +286,23 @@ class Masker:
             for at in _places(data, header, anywhere):
                 pins = data[at + 1 : at + 1 + data[at]] if at < len(data) else b""
                 masked[at + 1 : at + 1 + len(pins)] = self._two_pins(pins)
+        for part in private_parts(data, anywhere=anywhere):
+            masked[part.at : part.end] = self._part(part, data[part.at : part.end])
         return bytes(masked)
+
+    def _part(self, part: Private, value: bytes) -> bytes:
+        """The pseudonym of a private part of an answer."""
+        if part.form == "text":
+            return self._token(part.privacy, value)
+        if part.form == "digits":
+            return self._token_by_nibble(part.privacy, value)
+        # One card number has one pseudonym, in its own record and in the track; expiry and service code stay.
+        number, separator, rest = value.hex().upper().partition("D")
+        kept = rest[:_TRACK_KEPT]
+        secret = rest[_TRACK_KEPT:].rstrip("F")
+        masked = self._digits(part.privacy, number.encode(), len(number)) + separator + kept
+        masked += self._digits(part.privacy, secret.encode(), len(secret))
+        return bytes.fromhex(masked.ljust(2 * len(value), "F"))
 
 
 def _without_digits(data: bytes) -> bytes:

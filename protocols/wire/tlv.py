@@ -19,6 +19,7 @@ __all__ = [
     "build_records",
     "build_tlv",
     "find",
+    "parse_dol",
     "parse_records",
     "parse_tlv",
 ]
@@ -90,6 +91,20 @@ def parse_tlv(data: bytes) -> tuple[Tlv, ...]:
     if len(data) > MAX_BYTES:
         raise WireError(f"{len(data)} bytes; at most {MAX_BYTES} are parsed", MAX_BYTES)
     return _parse(data, 0, len(data), 1)
+
+
+def parse_dol(data: bytes) -> tuple[tuple[int, int], ...]:
+    """Tag and length of each entry of a data object list (PDOL, CDOL): a card's wish for data without tags, in that order.
+
+    Raises WireError with the offset of what is wrong.
+    """
+    found: list[tuple[int, int]] = []
+    at = 0
+    while at < len(data):
+        tag, at = _read_tag(data, at, len(data))
+        length, at = _read_length(data, at, len(data))
+        found.append((tag, length))
+    return tuple(found)
 
 
 def build_tlv(objects: Iterable[Tlv]) -> bytes:

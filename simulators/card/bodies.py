@@ -1,13 +1,16 @@
 """Cards by the words that a tester's hand uses: ``insert 3.0``, ``insert long``, ``insert magstripe``.
 
-Besides the words of :data:`BODY_NAMES`, a generation takes an algorithm and a person: ``3.0-3des``, ``2.0/7`` (the
-synthetic person of seed 7), ``3.0-sm4/7``.
+Besides the words of :data:`BODY_NAMES`, a generation and a bank card take an algorithm and a person: ``3.0-3des``, ``2.0/7``
+(the synthetic person of seed 7), ``3.0-sm4/7``, ``bank/7``, ``bank-sm4``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from simulators.card.bank_card import build_bank_card
+from simulators.card.bank_holder import track2_of
+from simulators.card.bank_image import BankProfile
 from simulators.card.base import Card
 from simulators.card.body import CardBody
 from simulators.card.people import Person, make_person
@@ -61,24 +64,32 @@ _WORDS: dict[str, Callable[[int, Readings | None], CardBody]] = {
     "m1-s70": lambda seed, readings: CardBody("m1-s70", memory="S70"),
 }
 
-BODY_NAMES: tuple[str, ...] = (*GENERATIONS, *_WORDS)
+BANK = "bank"
+
+BODY_NAMES: tuple[str, ...] = (*GENERATIONS, BANK, *_WORDS)
 """Every plain word that :func:`make_body` knows."""
 
 
 def make_body(name: str, *, seed: int = 0, person: Person | None = None, readings: Readings | None = None) -> CardBody:
     """A new card of that name, empty of all history.
 
-    *person* is the holder of a social security card where the name gives none. Raises ValueError for an unknown name,
+    *person* is the holder of a social security or bank card where the name gives none. Raises ValueError for an unknown name,
     naming the known ones.
     """
     if name in _WORDS:
         return _WORDS[name](seed, readings)
     image, _, number = name.partition("/")
     generation, _, algorithm = image.partition("-")
-    if generation not in GENERATIONS or algorithm not in ("", "3des", "sm4") or (number and not number.isdecimal()):
+    if (
+        generation not in (*GENERATIONS, BANK)
+        or algorithm not in ("", "3des", "sm4")
+        or (number and not number.isdecimal())
+    ):
         raise ValueError(f"unknown card {name!r}; known: {', '.join(BODY_NAMES)}, and forms such as 3.0-3des/7")
     if number or "/" in name:
         person = make_person(int(number or "0"))
+    if generation == BANK:
+        return _bank_body(name, person, algorithm, seed)
     chip = build_card(generation, algorithm=algorithm or None, person=person, seed=seed, readings=readings)
     rf: Card | None = None
     if generation == "3.0":
@@ -93,3 +104,11 @@ def make_body(name: str, *, seed: int = 0, person: Person | None = None, reading
             memory=chip.memory,
         )
     return CardBody(name, chip, rf)
+
+
+def _bank_body(name: str, person: Person | None, algorithm: str, seed: int) -> CardBody:
+    """A bank card with chip and stripe: the stripe says that the chip goes first (spec/cards.md 3.5)."""
+    chip = build_bank_card(person, seed=seed, profile=BankProfile(algorithm="sm4" if algorithm == "sm4" else "3des"))
+    track2 = track2_of(chip.image.pan)
+    pan, _, rest = track2.partition("D")
+    return CardBody(name, chip, tracks={1: f"B{pan}^{chip.image.holder:26}^{rest}", 2: f"{pan}={rest}"})

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from protocols.wire.base import Privacy
+from simulators.card.bank_holder import NAMELESS, embossed_name, holder_number, pan_of
 
 __all__ = ["DEFAULT_PERSON", "Person", "check_digit", "make_person", "secrets_of"]
 
@@ -79,7 +80,8 @@ def make_person(seed: int) -> Person:
 
 
 def secrets_of(seed: int, people: Iterable[Person] = ()) -> tuple[tuple[Privacy, bytes], ...]:
-    """Everything of the bench's test people that must not leave it: names, citizen and card numbers, as bytes.
+    """Everything of the bench's test people that must not leave it: names, citizen and card numbers (those of their bank
+    cards among them), as bytes.
 
     *seed* is the bench's; its people are the default one, that of :func:`make_person`, and *people*, whom its file
     names: their PINs too, and both parts of a name that goes on in record 4E.
@@ -97,5 +99,9 @@ def secrets_of(seed: int, people: Iterable[Person] = ()) -> tuple[tuple[Privacy,
             (Privacy.NAME, person.name.encode("utf-8")),
             (Privacy.ID_NUMBER, person.id_number.encode("ascii")),
             (Privacy.CARD_NUMBER, person.card_number.encode("ascii")),
+            (Privacy.CARD_NUMBER, pan_of(holder_number(person.card_number)).encode("ascii")),
         ]
+        embossed = embossed_name(person.name)
+        if embossed != NAMELESS:
+            found.append((Privacy.NAME, embossed.encode("ascii")))
     return tuple(found)

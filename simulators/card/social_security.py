@@ -1,4 +1,7 @@
-"""Social security cards of generations 1.0, 2.0 and 3.0 (spec/cards.md 1)."""
+"""Social security cards of generations 1.0, 2.0 and 3.0 (spec/cards.md 1); from 2.0 on with a bank application beside it.
+
+Between the two stands a firewall: one of them has the card at a time, and what was proved to the other is lost with it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from typing import Any, ClassVar
 
 from protocols.wire.social_security import SSSE_NAME
 from simulators.card.account import ACCOUNT_COMMANDS, MedicalAccount
+from simulators.card.bank_card import BankCard
+from simulators.card.bank_image import BankProfile, build_bank_image
 from simulators.card.chip import Apdu, CommandTable, Direction, StatusError, contactless_atr
 from simulators.card.commands import CardCommands
 from simulators.card.crypto import ALGORITHM_IDS, TEST_ROOT_KEY, CipherSuite, cipher_suite, level_factors
@@ -20,8 +25,13 @@ from simulators.card.storage import Memory
 __all__ = ["GENERATIONS", "Parts", "Readings", "SocialSecurityCard", "build_card", "derive_card_key"]
 
 GENERATIONS = ("1.0", "2.0", "3.0")
+FINANCIAL = ("2.0", "3.0")
+"""Generations with financial function."""
 CHIP_BYTES = "0081534D4386"
 """Historical bytes T1..T6 and the first of T7, of a chip that does not exist (spec/cards.md 1.1)."""
+
+
+SELECT_NAME, SELECT_MF = bytes.fromhex("00A40400"), bytes.fromhex("00A40000023F00")
 
 
 class SocialSecurityCard(CardCommands):
@@ -35,6 +45,31 @@ class SocialSecurityCard(CardCommands):
     generation: str
     historical: bytes
     account: MedicalAccount
+    bank: BankCard | None = None
+    """The financial function; powered while it is selected."""
+
+    def transmit(self, apdu: bytes) -> bytes:
+        bank = self.bank
+        if bank is None or not self.powered:
+            return super().transmit(apdu)
+        if self.calls_bank(bank, apdu):
+            if not bank.powered:
+                self.forget()
+                bank.power_on()
+        elif bank.powered and self.calls_back(apdu):
+            bank.power_off()
+        return bank.transmit(apdu) if bank.powered else super().transmit(apdu)
+
+    @staticmethod
+    def calls_bank(bank: BankCard, apdu: bytes) -> bool:
+        """SELECT by a name of the bank's. The payment environment has the name of MF, and goes before it."""
+        return apdu[:4] == SELECT_NAME and bool(bank.named(apdu[5:][: apdu[4]] if len(apdu) > 5 else b""))
+
+    def calls_back(self, apdu: bytes) -> bool:
+        """SELECT by a name of this application's own, or of MF by its identifier."""
+        if apdu[:4] == SELECT_NAME and len(apdu) > 5:
+            return self.tree.by_name(apdu[5:][: apdu[4]]) is not None
+        return apdu[:7] == SELECT_MF
 
     def answer_to_reset(self) -> bytes:
         if self.contactless:
@@ -43,6 +78,8 @@ class SocialSecurityCard(CardCommands):
 
     def forget(self) -> None:
         super().forget()
+        if self.bank is not None:
+            self.bank.power_off()
         # The chip's own start sets up the state before its account exists.
         if hasattr(self, "account"):
             self.account.drop()
@@ -121,6 +158,7 @@ class Parts:
     account: type[MedicalAccount] = MedicalAccount
     memory: type[Memory] = Memory
     suite: type[CipherSuite] | None = None
+    bank: type[BankCard] = BankCard
 
 
 def derive_card_key(suite: CipherSuite, root: bytes, area: str, historical: bytes) -> bytes:
@@ -142,11 +180,13 @@ def build_card(
     root_key: bytes = TEST_ROOT_KEY,
     memory: Memory | None = None,
     parts: Parts | None = None,
+    bank: BankProfile | None = None,
 ) -> SocialSecurityCard:
     """A new card; ``power_on`` it before use.
 
     *algorithm* ``3des`` or ``sm4``; by default 3DES before 3.0 and SM4 from then on. *memory* of another face of the
-    same card makes both share files, counters and money. Raises ValueError for a generation, algorithm or area that
+    same card makes both share files, counters and money. *bank* is the bank application of a card of 2.0 or 3.0, where
+    it is not the usual one. Raises ValueError for a generation, algorithm or area that
     does not exist.
     """
     if generation not in GENERATIONS:
@@ -156,12 +196,17 @@ def build_card(
     parts, readings, person = parts or Parts(), readings or Readings(), person or DEFAULT_PERSON
     suite = parts.suite() if parts.suite else cipher_suite(algorithm or ("sm4" if generation == "3.0" else "3des"))
     image = build_image(generation, person, area, readings)
+    profile = bank or BankProfile()
+    financial = build_bank_image(person, profile) if generation in FINANCIAL else None
     if memory is None:
         memory = parts.memory()
-        memory.personalise(image.cells)
+        memory.personalise({**image.cells, **(financial.cells if financial else {})})
     historical = bytes.fromhex(CHIP_BYTES + "60" + area[:4] + person.serial)
     ring = key_ring(derive_card_key(suite, root_key, area, historical), generation, readings)
-    return _assemble(parts, memory, seed, image, suite, ring, readings, contactless, generation, historical)
+    card = _assemble(parts, memory, seed, image, suite, ring, readings, contactless, generation, historical)
+    if financial is not None:
+        card.bank = parts.bank(memory, seed, financial, profile, contactless=contactless)
+    return card
 
 
 def _assemble(

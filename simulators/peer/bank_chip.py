@@ -9,13 +9,20 @@ from dataclasses import dataclass
 
 from protocols.wire.bank.ciphers import same
 from protocols.wire.base import WireError
+from protocols.wire.pboc import Kind
 from protocols.wire.tlv import Tlv, build_tlv, parse_tlv
-from simulators.card.crypto import TripleDesSuite, xor
+from simulators.card.bank_keys import (
+    ALGORITHM_OF,
+    TEST_ISSUER_KEY,
+    application_cryptogram,
+    card_key,
+    response_cryptogram,
+    suite_of,
+)
+from simulators.card.bank_keys import session_key as card_session_key
 
 __all__ = ["TEST_ISSUER_KEY", "Cryptogram", "arpc_field", "cryptogram_in", "is_genuine", "session_key"]
 
-TEST_ISSUER_KEY = "0123456789ABCDEFFEDCBA9876543210"
-_SUITE = TripleDesSuite()
 _DATA_TAGS: tuple[tuple[int, int], ...] = (
     (0x9F02, 6),
     (0x9F03, 6),
@@ -28,18 +35,19 @@ _DATA_TAGS: tuple[tuple[int, int], ...] = (
     (0x82, 2),
     (0x9F36, 2),
 )
-_ARQC = 0x80
 
 
 @dataclass(frozen=True, slots=True)
 class Cryptogram:
-    """``counter`` the card's transaction counter (9F36); ``amount_fen`` what the card signed."""
+    """``counter`` the card's transaction counter (9F36); ``amount_fen`` what the card signed; ``algorithm`` the byte of the
+    issuer application data that names the cipher."""
 
     value: bytes
     data: bytes
     counter: int
     amount_fen: int
     kind: int
+    algorithm: int = 0x01
 
 
 def cryptogram_in(field_55: str) -> Cryptogram:
@@ -53,6 +61,8 @@ def cryptogram_in(field_55: str) -> Cryptogram:
     issuer_data, value = objects.get(0x9F10, b""), objects.get(0x9F26, b"")
     if len(issuer_data) < 8 or issuer_data[0] < 7 or issuer_data[2] != 1:
         raise WireError("field 55: tag 9F10 is not issuer data of cryptogram version 1")
+    if issuer_data[7] not in ALGORITHM_OF:
+        raise WireError("field 55: tag 9F10 names no cipher that this issuer has")
     if len(value) != 8 or len(objects.get(0x9F27, b"")) != 1:
         raise WireError("field 55: tag 9F26 or 9F27 is missing")
     amount = objects[0x9F02].hex()
@@ -60,30 +70,23 @@ def cryptogram_in(field_55: str) -> Cryptogram:
         raise WireError("field 55: tag 9F02 is not packed digits")
     data = b"".join(parts) + issuer_data[3:7]
     counter = int.from_bytes(objects[0x9F36], "big")
-    return Cryptogram(value, data, counter, int(amount), objects[0x9F27][0] & 0xC0)
+    return Cryptogram(value, data, counter, int(amount), objects[0x9F27][0] & 0xC0, issuer_data[7])
 
 
-def session_key(issuer_key: bytes, pan: str, sequence: str, counter: int) -> bytes:
-    """The card's key for one transaction, from the issuer's (3DES)."""
-    factor = bytes.fromhex((pan + sequence[-2:])[-16:].rjust(16, "0"))
-    card_key = _SUITE.encrypt_blocks(issuer_key, factor + xor(factor, b"\xff" * 8))
-    count = counter.to_bytes(2, "big")
-    return _SUITE.encrypt_blocks(card_key, bytes(6) + count + bytes(6) + xor(count, b"\xff\xff"))
-
-
-def _mac(key: bytes, data: bytes) -> bytes:
-    """ISO 9797-1 algorithm 3: single DES in a chain, the last block under both halves."""
-    left, right = key[:8], key[8:]
-    chained = _SUITE.chain(left, _SUITE.pad(data))
-    return _SUITE.encrypt_blocks(left, _SUITE.decrypt_blocks(right, chained))
+def session_key(issuer_key: bytes, pan: str, sequence: str, counter: int, algorithm: int = 0x01) -> bytes:
+    """The card's key for one transaction, from the issuer's."""
+    suite = suite_of(algorithm)
+    return card_session_key(suite, card_key(suite, issuer_key, pan, sequence[-2:]), counter)
 
 
 def is_genuine(cryptogram: Cryptogram, key: bytes) -> bool:
     """True for an ARQC that this card has made over this data."""
-    return cryptogram.kind == _ARQC and same(_mac(key, cryptogram.data), cryptogram.value)
+    made = application_cryptogram(suite_of(cryptogram.algorithm), key, cryptogram.data)
+    return cryptogram.kind == Kind.ARQC and same(made, cryptogram.value)
 
 
 def arpc_field(cryptogram: Cryptogram, key: bytes, code: str) -> str:
     """Field 55 of the reply: tag 91 with the issuer's answer to the card and the response code."""
-    answer = _SUITE.encrypt_blocks(key, xor(cryptogram.value, code.encode("ascii") + bytes(6)))
-    return build_tlv([Tlv(0x91, answer + code.encode("ascii"))]).hex().upper()
+    said = code.encode("ascii")
+    answer = response_cryptogram(suite_of(cryptogram.algorithm), key, cryptogram.value, said)
+    return build_tlv([Tlv(0x91, answer + said)]).hex().upper()

@@ -15,12 +15,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from simulators.card.bank_holder import PAN_PREFIX, luhn_digit, pan_of, track2_of
 from simulators.card.people import DEFAULT_PERSON, Person, check_digit
 
 __all__ = ["DIVISION", "City", "Institution", "Resident", "Terminal", "luhn_digit"]
 
 DIVISION = "441900"
-PAN_PREFIX = "629999"
 PSN_PREFIX = "4419"
 MOST_RESIDENTS = 26_000_000
 _FIRST_BIRTH = date(1940, 1, 1)
@@ -28,15 +28,6 @@ _ORDERS_A_DAY = 998
 """Orders 002 to 999 of a birthday; 001 is left to people in files."""
 _SURNAMES = ("测试", "样例", "演示", "虚拟")
 _GIVEN = ("甲", "乙", "丙", "丁", "戊", "己", "庚", "辛", "壬", "癸")
-
-
-def luhn_digit(digits: str) -> str:
-    """The check digit that makes *digits* and it valid under ISO/IEC 7812."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 if place % 2 == 0 else 1)
-        total += value - 9 if value > 9 else value
-    return str(-total % 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +53,12 @@ class Resident:
 
     @property
     def pan(self) -> str:
-        body = f"{PAN_PREFIX}{self.number:012d}"
-        return body + luhn_digit(body)
+        return pan_of(self.number)
 
     @property
     def track2(self) -> str:
         """Track 2 equivalent without sentinels, ``D`` as separator (spec/cards.md 2.1)."""
-        return f"{self.pan}D30122010000000000"
+        return track2_of(self.pan)
 
     @property
     def e_credential(self) -> str:
