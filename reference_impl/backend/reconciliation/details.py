@@ -17,7 +17,7 @@ from reference_impl.backend.reconciliation.frames import Books, schema_of
 from reference_impl.backend.reconciliation.model import LEGS, Book, BookMask, Code, Finding
 from reference_impl.backend.reconciliation.records import Difference, DifferenceState, PooledRow
 
-__all__ = ["differences", "pooled_frames", "pooled_rows", "rows_to_pool", "touched"]
+__all__ = ["differences", "pool_id", "pooled_frames", "pooled_rows", "rows_to_pool", "touched"]
 
 _ROW_OF = dict(zip(Book, ROWS, strict=True))
 _ONLY_HERE = frozenset({Code.PLATFORM_ONLY, Code.HIS_MISSING, Code.INS_MISSING})
@@ -33,7 +33,7 @@ def differences(books: Books, findings: Sequence[Finding], run_id: str, own_day:
     made: list[Difference] = []
     for number, finding in enumerate(findings, 1):
         held = {book: rows[book][at] for book in Book if (at := _position(finding, book)) >= 0}
-        made.append(_difference(finding, held, f"{run_id}/{number:07d}", run_id, own_day, seen))
+        made.append(_difference(finding, held, f"{run_id}-{number:07d}", run_id, own_day, seen))
     return made
 
 
@@ -146,6 +146,11 @@ def _with_companions(books: Books, book: Book, positions: set[int]) -> list[int]
     return found["row"].to_list()
 
 
+def pool_id(run_id: str, book: str, position: int) -> str:
+    """Of a row that *run_id* puts into the pool, by its position in the file of its book."""
+    return f"{run_id}/{book}/{position}"
+
+
 def pooled_rows(books: Books, positions: Mapping[Book, Sequence[int]], run_id: str) -> Iterator[PooledRow]:
     """The rows at *positions* as they are kept."""
     for book, wanted in positions.items():
@@ -154,7 +159,7 @@ def pooled_rows(books: Books, positions: Mapping[Book, Sequence[int]], run_id: s
                 name: f"{value:%Y-%m-%d}" if name == "day" else value for name, value in row.items() if name != "row"
             }
             yield PooledRow(
-                pool_id=f"{run_id}/{book.value}/{at}",
+                pool_id=pool_id(run_id, book.value, at),
                 run_id=run_id,
                 book=book.value,
                 institution=row["institution"],

@@ -134,12 +134,16 @@ def check_rows(frame: pl.DataFrame, book: Book, file: str, first_line: int) -> N
     *first_line* is the line of the first row in *file*. Raises :class:`FileFault` for the first line that is wrong.
     """
     rules = list(_rules(book))
-    broken = frame.select((~test.fill_null(False)).arg_max().alias(str(at)) for at, (_, test, _) in enumerate(rules))
-    holds = frame.select(test.fill_null(False).all().alias(str(at)) for at, (_, test, _) in enumerate(rules))
-    faults = [(broken[str(at)][0], name, text) for at, (name, _, text) in enumerate(rules) if not holds[str(at)][0]]
-    if faults:
-        row, name, text = min(faults, key=lambda each: each[0])
-        raise FileFault(file, first_line + row, Label(f"{name}：{text.zh}", f"{name}: {text.en}"))
+    holds = frame.select(test.fill_null(False).all().alias(str(at)) for at, (_, test, _) in enumerate(rules)).row(0)
+    broken = [rule for rule, kept in zip(rules, holds, strict=True) if not kept]
+    if not broken:
+        return
+    places = frame.select(
+        pl.arg_where(~test.fill_null(False)).first().alias(f"{at}") for at, (_, test, _) in enumerate(broken)
+    )
+    row, at = min((place, at) for at, place in enumerate(places.row(0)))
+    name, _, text = broken[at]
+    raise FileFault(file, first_line + row, Label(f"{name}：{text.zh}", f"{name}: {text.en}"))
 
 
 def _rules(book: Book) -> Iterator[tuple[str, pl.Expr, Label]]:

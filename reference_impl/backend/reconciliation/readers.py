@@ -101,7 +101,7 @@ def _text(data: bytes, file: str) -> bytes:
         raise FileFault(file, line, Label("不是UTF-8", "not UTF-8")) from None
     if b"\x00" in body:
         raise FileFault(file, body.count(b"\n", 0, body.index(b"\x00")) + 1, Label("含零字节", "a zero byte"))
-    return body.replace(b"\r\n", b"\n")
+    return body.replace(b"\r\n", b"\n") if b"\r" in body else body
 
 
 def _same_columns(names: list[str], book: Book, file: str, line: int) -> None:

@@ -19,12 +19,18 @@ import polars as pl
 
 from protocols.clock import Clock
 from reference_impl.backend.reconciliation import polars_engine
-from reference_impl.backend.reconciliation.details import differences, pooled_frames, pooled_rows, rows_to_pool
+from reference_impl.backend.reconciliation.details import (
+    differences,
+    pool_id,
+    pooled_frames,
+    pooled_rows,
+    rows_to_pool,
+)
 from reference_impl.backend.reconciliation.effects import Effects, pool_effects, run_effects
 from reference_impl.backend.reconciliation.findings import listed
 from reference_impl.backend.reconciliation.frames import Books
 from reference_impl.backend.reconciliation.intake import DayFile, Intake, take_in
-from reference_impl.backend.reconciliation.model import Book, Finding, Scope, Terms
+from reference_impl.backend.reconciliation.model import Book, Scope, Terms
 from reference_impl.backend.reconciliation.records import (
     HANDLINGS,
     Difference,
@@ -73,10 +79,10 @@ Notify = Callable[[RunReport], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class _Compared:
     intake: Intake
-    findings: list[Finding]
     found: list[Difference]
     totals: list[Total]
     positions: dict[Book, list[int]]
+    to_pool: tuple[PooledRow, ...]
 
 
 class Reconciliation:
@@ -180,13 +186,17 @@ class Reconciliation:
         folder.mkdir(parents=True)
         intake = take_in(folder, scope, platform, files, pooled_frames(waiting))
         findings = listed(self._engine(intake.books, terms))
-        return _Compared(
+        positions = rows_to_pool(intake.books, findings)
+        compared = _Compared(
             intake,
-            findings,
             differences(intake.books, findings, run_id, f"{scope.day}"),
             leaves(intake.books, intake.own),
-            rows_to_pool(intake.books, findings),
+            positions,
+            tuple(pooled_rows(intake.books, positions, run_id)),
         )
+        if not waiting and not any(intake.own.values()):
+            shutil.rmtree(folder)  # a day on which nothing happened needs no files
+        return compared
 
     async def _write(
         self, run: Run, compared: _Compared, waiting: Sequence[PooledRow], effects: Effects, voided: Sequence[Run]
@@ -194,7 +204,7 @@ class Reconciliation:
         own = {book.value: count for book, count in compared.intake.own.items()}
         places = [(book.value, at) for book, rows in compared.positions.items() for at in rows]
         left, entered = pool_effects(run.run_id, waiting, places, own)
-        fresh = {book: [at for at in rows if (book.value, at) in entered] for book, rows in compared.positions.items()}
+        fresh = {pool_id(run.run_id, *place) for place in entered}
         done = replace(
             run,
             state=RunState.VALID.value,
@@ -208,11 +218,11 @@ class Reconciliation:
             version=2,
         )
         lines = [
-            TotalLine(f"{run.run_id}/{number:05d}", run.run_id, *_figures(line))
+            TotalLine(f"{run.run_id}-{number:05d}", run.run_id, *_figures(line))
             for number, line in enumerate(compared.totals, 1)
         ]
         await self.repository.change([run])
-        await self.repository.add([*lines, *effects.new, *pooled_rows(compared.intake.books, fresh, run.run_id)])
+        await self.repository.add([*lines, *effects.new, *(each for each in compared.to_pool if each.pool_id in fresh)])
         await self.repository.change(
             [done, *await self._undone(voided, run.run_id, left, effects), *left, *effects.changed]
         )
@@ -313,7 +323,7 @@ class Reconciliation:
                 version=before.version + 1,
             )
             handling = Handling(
-                handling_id=f"{difference_id}/{after.version:04d}",
+                handling_id=f"{difference_id}-{after.version:04d}",
                 difference_id=difference_id,
                 subject=before.subject,
                 at=now,
