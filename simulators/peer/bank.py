@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from protocols.clock import civil
 from protocols.wire.bank.days import CutOver
 from protocols.wire.bank.fields import MAC_FIELD
 from protocols.wire.bank.frame import SIGN_IN_AGAIN
-from protocols.wire.bank.message import Message, decode, encode
+from protocols.wire.bank.message import Message, decode, encode, signed_part
 from protocols.wire.bank.parts import TypeAndBatch
 from protocols.wire.base import Label, WireError
 from protocols.wire.http import HttpReply, HttpRequest
@@ -105,6 +106,7 @@ class BankPeer:
         self._money = BankMoney(self._state, self._keys, self._city, self._policy)
         self._network = BankNetwork(self._state, self._keys)
         self._complaints: list[str] = []
+        self._decode = lru_cache(4)(decode)  # a frame is named by its address first, then handled
         for event in events:
             self._state.apply(event)
 
@@ -112,7 +114,7 @@ class BankPeer:
 
     def address(self, request: bytes) -> str:
         try:
-            return address_of(decode(request))
+            return address_of(self._decode(request))
         except WireError:
             return "?"
 
@@ -120,19 +122,19 @@ class BankPeer:
         """The frame of the reply. None for bytes that cannot be read, and for messages that are no requests: a host has
         nobody to answer then."""
         try:
-            message = decode(request)
+            message = self._decode(request)
         except WireError as error:
             self._complain("?", error.why)
             return None
         if message.mti not in _REQUESTS:
             self._complain(message.mti, "not a request")
             return None
-        answer = self._answer(message, now, twist)
+        answer = self._answer(message, signed_part(request), now, twist)
         for event in answer.events:
             self._record(event)
         if answer.complaint:
             self._complain(address_of(message), answer.complaint)
-        return encode(self._reply(message, answer, now, twist))
+        return self._sealed(message, self._reply(message, answer, now, twist))
 
     def handle_file(self, request: HttpRequest, now: float, twist: Twist = "") -> HttpReply:
         return bill_reply(request, now, twist, self._state, self._city, self._policy)
@@ -179,11 +181,10 @@ class BankPeer:
     def _complain(self, address: str, why: str) -> None:
         self._complaints.append(f"{address}: {why}")
 
-    def _answer(self, message: Message, now: float, twist: Twist) -> Answer:
+    def _answer(self, message: Message, data: bytes, now: float, twist: Twist) -> Answer:
         form = form_of(message)
-        known = form if form is not None else None
-        if known is not None:
-            wrong, surplus = faults_in(message, known)
+        if form is not None:
+            wrong, surplus = faults_in(message, form)
             if wrong or surplus:
                 self._complain(address_of(message), "; ".join([*wrong, *surplus]))
             if wrong or (surplus and self._temper != "realistic"):
@@ -193,11 +194,11 @@ class BankPeer:
         institution = self._institution(message)
         if isinstance(institution, Answer):
             return institution
-        if known is None:
+        if form is None:
             return Answer("40")
-        if known.mac:
-            return self._authentic(message, known, now, institution, twist)
-        return self._managed(message, known, now, twist)
+        if form.mac:
+            return self._authentic(message, data, form, now, institution, twist)
+        return self._managed(message, form, now, twist)
 
     def _institution(self, message: Message) -> str | Answer:
         """That of the terminal, or the refusal of one that is unknown or of another merchant."""
@@ -208,7 +209,9 @@ class BankPeer:
             return Answer("97")
         return terminal.institution.code if terminal.merchant == message[42] else Answer("03")
 
-    def _authentic(self, message: Message, form: Form, now: float, institution: str, twist: Twist) -> Answer:
+    def _authentic(
+        self, message: Message, data: bytes, form: Form, now: float, institution: str, twist: Twist
+    ) -> Answer:
         terminal, day = self._state.terminal(message[41]), self._policy.cut_over.day(now)
         if MAC_FIELD not in message:
             return Answer("A0", complaint="field 64: the MAC is missing")
@@ -219,19 +222,19 @@ class BankPeer:
             return Answer("77", complaint=never)
         if message.header.application != terminal.application:
             return Answer("77", complaint="header: another application class than that of the sign-in")
-        if not self._keys.mac_is_right(message, terminal.application, terminal.keys):
-            return Answer("A0", complaint="" if self._is_old(message) else "field 64: the MAC is wrong")
+        if not self._keys.mac_is_right(message, data, terminal.application, terminal.keys):
+            return Answer("A0", complaint="" if self._is_old(message, data) else "field 64: the MAC is wrong")
         if terminal.signed_day < day:
             return Answer("77")
         if form.name != "reversal" and int(TypeAndBatch.of(message[60]).batch) != terminal.batch:
             return Answer("77")
-        request = Request(message, form, now, day, institution, terminal.application, terminal.keys)
+        request = Request(message, data, form, now, day, institution, terminal.application, terminal.keys)
         return self._money.decide(request, refuse=twist == "refuse")
 
-    def _is_old(self, message: Message) -> bool:
+    def _is_old(self, message: Message, data: bytes) -> bool:
         """Made before the last sign-in, and under way since."""
         return any(
-            application == message.header.application and self._keys.mac_is_right(message, application, keys)
+            application == message.header.application and self._keys.mac_is_right(message, data, application, keys)
             for application, keys in self._state.terminal(message[41]).earlier
         )
 
@@ -267,15 +270,15 @@ class BankPeer:
         header = message.header
         if self._temper == "hostile" and self._state.count % _HOSTILE_EVERY == _HOSTILE_EVERY - 1:
             header = replace(header, request=SIGN_IN_AGAIN)
-        reply = Message(f"{message.mti[:2]}{int(message.mti[2]) + 1}0", fields, header, message.tpdu.swapped())
-        return self._with_mac(message, reply)
+        return Message(f"{message.mti[:2]}{int(message.mti[2]) + 1}0", fields, header, message.tpdu.swapped())
 
-    def _with_mac(self, message: Message, reply: Message) -> Message:
+    def _sealed(self, message: Message, reply: Message) -> bytes:
+        """The frame of the reply, with a MAC where the dialect wants one and the terminal has keys."""
         form = form_of(message)
         terminal = self._state.terminal(message.get(41))
         if form is None or not form.mac or not terminal.keys or terminal.application != message.header.application:
-            return reply
-        return self._keys.signed(reply, terminal.application, terminal.keys)
+            return encode(reply)
+        return self._keys.encode_signed(reply, terminal.application, terminal.keys)
 
 
 PEER: PeerKind[bytes, bytes] = PeerKind(

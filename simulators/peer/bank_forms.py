@@ -14,7 +14,7 @@ from protocols.wire.bank.message import Message
 from protocols.wire.bank.parts import EntryMode, Original, SecurityControl, Totals, TypeAndBatch
 from protocols.wire.base import WireError
 
-__all__ = ["Form", "address_of", "faults_in", "form_of"]
+__all__ = ["BALANCED", "NOT_BALANCED", "UPLOAD", "Form", "address_of", "faults_in", "form_of"]
 
 _CARD = frozenset({2, 14, 23, 26, 35, 36, 52, 53, 55, 62, 63})
 _PAYMENT = frozenset({3, 4, 11, 22, 25, 41, 42, 49, 60, MAC_FIELD})

@@ -13,7 +13,7 @@ from functools import lru_cache
 from protocols.seeded import SeededChoice
 from protocols.wire.bank.ciphers import BankSuite, same, suite_of
 from protocols.wire.bank.fields import MAC_FIELD
-from protocols.wire.bank.message import Message, mac_input, signed
+from protocols.wire.bank.message import Message, encode_signed
 from protocols.wire.bank.working_keys import (
     WorkingKeys,
     clear_key,
@@ -23,7 +23,7 @@ from protocols.wire.bank.working_keys import (
 )
 from protocols.wire.base import WireError
 
-__all__ = ["TEST_FLEET_KEY", "BankKeys"]
+__all__ = ["DOUBLE", "SINGLE", "TEST_FLEET_KEY", "WITH_TRACK", "BankKeys"]
 
 TEST_FLEET_KEY = "89ABCDEF0123456710325476BA98FEDC"
 """From which the master key of every simulated terminal comes. Real ones are unknown to this project, and not wanted."""
@@ -43,7 +43,7 @@ class BankKeys:
             raise ValueError("mac_key_bytes is 8 or 16")
         self._seed, self._fleet_key, self._own_keys, self._mac_key_bytes = seed, fleet_key, own_keys, mac_key_bytes
         self._token_key = hmac.new(fleet_key, b"card token", hashlib.sha256).digest()
-        self._clear_mac_key = lru_cache(4096)(self._find_mac_key)
+        self._clear_keys = lru_cache(4096)(self._find_clear_keys)
 
     # Working keys.
 
@@ -64,29 +64,30 @@ class BankKeys:
     def _master_key(self, suite: BankSuite, terminal: str) -> bytes:
         return self._own_keys.get(terminal) or suite.diversify(self._fleet_key, terminal)
 
-    def _find_mac_key(self, terminal: str, application: str, keys: str) -> bytes:
-        suite = suite_of(application)
-        return clear_key(suite, self._master_key(suite, terminal), decode_working_keys(keys).mac)
+    def _find_clear_keys(self, terminal: str, application: str, keys: str) -> tuple[bytes, bytes]:
+        """PIN key and MAC key."""
+        suite, found = suite_of(application), decode_working_keys(keys)
+        master = self._master_key(suite, terminal)
+        return clear_key(suite, master, found.pin), clear_key(suite, master, found.mac)
 
     # MACs.
 
-    def mac_is_right(self, message: Message, application: str, keys: str) -> bool:
-        """True when field 64 is the MAC under the working keys *keys* of the terminal in field 41."""
-        key = self._clear_mac_key(message[41], application, keys)
-        right = suite_of(application).mac(key, mac_input(message))
-        return same(bytes.fromhex(message[MAC_FIELD]), right)
+    def mac_is_right(self, message: Message, data: bytes, application: str, keys: str) -> bool:
+        """True when field 64 is the MAC of *data* under the working keys *keys* of the terminal in field 41."""
+        _, key = self._clear_keys(message[41], application, keys)
+        return same(bytes.fromhex(message[MAC_FIELD]), suite_of(application).mac(key, data))
 
-    def signed(self, message: Message, application: str, keys: str) -> Message:
-        """*message* with its MAC."""
-        key = self._clear_mac_key(message[41], application, keys)
-        return signed(message, lambda data: suite_of(application).mac(key, data))
+    def encode_signed(self, message: Message, application: str, keys: str) -> bytes:
+        """The frame of *message* with its MAC."""
+        _, key = self._clear_keys(message[41], application, keys)
+        return encode_signed(message, lambda data: suite_of(application).mac(key, data))
 
     # PINs and cards.
 
     def pin_is(self, message: Message, application: str, keys: str, pan: str, right: str) -> bool | None:
         """Whether the PIN in field 52 is *right*; None when what is in there is no PIN block for that card."""
         suite = suite_of(application)
-        pin_key = clear_key(suite, self._master_key(suite, message[41]), decode_working_keys(keys).pin)
+        pin_key, _ = self._clear_keys(message[41], application, keys)
         try:
             entered = suite.pin_of(suite.decipher(pin_key, bytes.fromhex(message[52])), pan)
         except WireError:
@@ -97,6 +98,6 @@ class BankKeys:
         """The card's name in events and books."""
         return hmac.new(self._token_key, pan.encode(), hashlib.sha256).hexdigest()[:24]
 
-    def digest(self, message: Message) -> str:
+    def digest(self, data: bytes) -> str:
         """By which a repeat of the very same message is known. Keyed, so that nothing can be tried against it."""
-        return hmac.new(self._token_key, mac_input(message), hashlib.sha256).hexdigest()[:16]
+        return hmac.new(self._token_key, data, hashlib.sha256).hexdigest()[:16]

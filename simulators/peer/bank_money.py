@@ -8,7 +8,8 @@ of a host: is it new, is it allowed, is the card good, is it the holder, is ther
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any
 
 from protocols.wire.bank.days import CutOver
@@ -24,6 +25,7 @@ from simulators.peer.city import City, Resident
 
 __all__ = ["Answer", "BankMoney", "BankPolicy", "Request"]
 
+REMEMBERED_CARDS = 8_192
 MOST_PURCHASES, MOST_ENTRIES = 900, 999
 _CODE_TAG = 0x5F01
 """In field 62 of a purchase by code: the code that was scanned (vector K3)."""
@@ -46,9 +48,10 @@ class BankPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An authentic message of a known terminal."""
+    """An authentic message of a known terminal; ``data`` is what its MAC was taken over."""
 
     message: Message
+    data: bytes
     form: Form
     now: float
     day: str
@@ -96,6 +99,7 @@ class BankMoney:
 
     def __init__(self, state: BankState, keys: BankKeys, city: City, policy: BankPolicy) -> None:
         self._state, self._keys, self._city, self._policy = state, keys, city, policy
+        self._holder = lru_cache(REMEMBERED_CARDS)(self._find_holder)
 
     def decide(self, request: Request, refuse: bool) -> Answer:
         """*refuse*: a fault wants this message refused."""
@@ -134,7 +138,7 @@ class BankMoney:
         """A trace is good for one message: whatever comes under it again moves nothing."""
         if known.kind == "fence":
             return Answer("12")
-        other = known.digest != self._keys.digest(request.message.without(64))
+        other = known.digest != self._keys.digest(request.data)
         return Answer("94", complaint="field 11: the trace was used for another message of this batch" if other else "")
 
     # The card and its holder.
@@ -143,14 +147,20 @@ class BankMoney:
         if message[22][:2] == "03":
             return self._account_of_code(message)
         pan = message.get(2) or message.get(35).partition("D")[0]
-        resident = self._city.resident(self._policy.cards.get(pan, 0)) or self._city.by_pan(pan)
-        if resident is None:
+        found = self._holder(pan)
+        if found is None:
             raise _Refused("14")
+        resident, token = found
         track2 = message.get(35)
         expiry = message.get(14) or track2.partition("D")[2][:4]
         if expiry and expiry != resident.track2.partition("D")[2][:4]:
             raise _Refused("54")
-        return _Account(resident, self._keys.token(resident.pan), pan, message.get(23, "000"))
+        return _Account(resident, token, pan, message.get(23, "000"))
+
+    def _find_holder(self, number: str) -> tuple[Resident, str] | None:
+        """Whose card number or payment code that is, and the token of their account."""
+        resident = self._city.resident(self._policy.cards.get(number, 0)) or self._city.by_pan(number)
+        return None if resident is None else (resident, self._keys.token(resident.pan))
 
     def _account_of_code(self, message: Message) -> _Account:
         try:
@@ -158,10 +168,10 @@ class BankMoney:
         except WireError:
             raise _Refused("30", "field 62: not tag, length, value") from None
         code = objects.get(_CODE_TAG, b"").decode("ascii", "replace")
-        resident = self._city.resident(self._policy.cards.get(code, 0))
-        if resident is None:
+        found = self._holder(code) if code in self._policy.cards else None
+        if found is None:
             raise _Refused("14")
-        return _Account(resident, self._keys.token(resident.pan), "", "000")
+        return _Account(*found, "", "000")
 
     def _check_pin(self, request: Request, account: _Account, needed: bool) -> str:
         """``right``, or empty when none was given and none is needed."""
@@ -199,7 +209,10 @@ class BankMoney:
 
     def balance_fen(self, resident: Resident) -> int:
         """What is on that resident's account now."""
-        return resident.bank_fen - self._state.card(self._keys.token(resident.pan)).captured_fen
+        return self._left_fen(resident, self._keys.token(resident.pan))
+
+    def _left_fen(self, resident: Resident, token: str) -> int:
+        return resident.bank_fen - self._state.card(token).captured_fen
 
     # Transactions.
 
@@ -210,14 +223,14 @@ class BankMoney:
             raise _Refused("61")
         pin = self._check_pin(request, account, needed=True)
         counter, told = self._check_chip(request, account)
-        if request.amount_fen > self.balance_fen(account.resident):
+        if request.amount_fen > self._left_fen(account.resident, account.token):
             raise _Refused("51", pin=pin)
         return self._approved(request, self._entry(request, "purchase", account.token), told, pin, counter)
 
     def _balance(self, request: Request, account: _Account) -> Answer:
         pin = self._check_pin(request, account, needed=True)
         counter, told = self._check_chip(request, account)
-        told = {**told, 54: Balance(self.balance_fen(account.resident)).text}
+        told = {**told, 54: Balance(self._left_fen(account.resident, account.token)).text}
         return self._approved(request, self._entry(request, "balance", account.token), told, pin, counter)
 
     def _void(self, request: Request, account: _Account) -> Answer:
@@ -314,7 +327,7 @@ class BankMoney:
             approval=f"{number * 7919 % 1_000_000:06d}" if approved else "",
             at=request.now,
             day=request.day,
-            digest=self._keys.digest(message.without(64)),
+            digest=self._keys.digest(request.data),
             original=original,
             code=code,
             processing=message[3],
@@ -326,11 +339,11 @@ class BankMoney:
         return Answer("00", (_entered("approved", entry, pin, counter),), fields)
 
 
-_UNSET = {"reversed", "reversed_day", "undone_fen"}
+_SET = tuple(each.name for each in fields(Entry) if each.name not in ("reversed", "reversed_day", "undone_fen"))
 
 
 def _entered(kind: str, entry: Entry, pin: str = "", counter: int = -1) -> Mapping[str, Any]:
-    values: dict[str, Any] = {name: value for name, value in asdict(entry).items() if name not in _UNSET and value}
+    values: dict[str, Any] = {name: value for name in _SET if (value := getattr(entry, name))}
     if pin:
         values["pin"] = pin
     if counter >= 0:

@@ -16,11 +16,11 @@ from simulators.peer.bank_state import BankState
 
 __all__ = ["BankNetwork"]
 
-SIGN_OUT, ECHO, CASHIER, KIOSK_STATUS = "002", "301", "401", "362"
-
 
 class BankNetwork:
     """Decides. Never raises for a message whose fields were checked (``bank_forms``)."""
+
+    SIGN_OUT, ECHO, CASHIER, KIOSK_STATUS = "002", "301", "401", "362"
 
     def __init__(self, state: BankState, keys: BankKeys) -> None:
         self._state, self._keys = state, keys
@@ -47,11 +47,11 @@ class BankNetwork:
     def manage(self, message: Message) -> Answer:
         """Sign-out, echo, cashier sign-in, kiosk status."""
         match TypeAndBatch.of(message[60]).network:
-            case "002":
+            case BankNetwork.SIGN_OUT:
                 return Answer("00", ({"type": "signed-out", "terminal": message[41]},))
-            case "301" | "401":
+            case BankNetwork.ECHO | BankNetwork.CASHIER:
                 return Answer("00")
-            case "362":
+            case BankNetwork.KIOSK_STATUS:
                 return Answer("00") if 62 in message else Answer("30", complaint="field 62: missing in a kiosk status")
             case _:
                 return Answer("40")

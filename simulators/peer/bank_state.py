@@ -15,7 +15,7 @@ from simulators.peer.base import BookRow
 __all__ = ["BankState", "Card", "Entry", "EntryKind", "TerminalState"]
 
 EntryKind = Literal["purchase", "void", "refund", "balance", "refused", "fence"]
-KEPT_MAC_KEYS = 4
+KEPT_MAC_KEYS = 16
 """So many earlier sign-ins of a terminal are remembered: a message that was under way when it signed in again is old, not
 forged."""
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from psec.pinblock import encode_pinblock_iso_0
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from protocols.clock import Clock, LoopClock
 from protocols.wire.bank.message import Message, decode
 from protocols.wire.http import HttpReply, HttpRequest
+from protocols.wire.platform.models import PinKey
 from reference_impl.backend.banking.batch import BatchItem
 from reference_impl.backend.banking.host import BankSettings
 from reference_impl.backend.banking.security_module import KeyMaterial, SecurityModule
@@ -180,7 +182,7 @@ class World:
         self.line = Line(self.bank, self.clock, FaultSwitch(armed))
         self.his_refuses: list[str] = []
         self.count = 0
-        self.place: Callable[[str], BankPlace | None] = _place
+        self.place: Callable[[str], BankPlace | None] = place_of
         self.settings = BankSettings()
         self.start()
 
@@ -223,26 +225,8 @@ class World:
     # The citizen at the kiosk.
 
     async def card(self, kiosk: str = KIOSK, pin: str = PIN, **changes: str) -> Secrets:
-        """What reader and keypad give: the keypad deciphers its PIN key under its own master key."""
-        key = await self.channel.pin_key(kiosk)
-        place = _place(kiosk)
-        assert place is not None
-        clear = des3(master_key(place.terminal)).decrypt(bytes.fromhex(key.cipher))
-        assert des3(clear).encrypt(bytes(8))[:4].hex().upper() == key.check_value
-        from psec.pinblock import encode_pinblock_iso_0
-
-        block = des3(clear).encrypt(encode_pinblock_iso_0(pin, PAN)).hex().upper()
-        values = {
-            "pan": PAN,
-            "expiry": "3012",
-            "track2": f"{PAN}D30122010000000000",
-            "entry_mode": "051",
-            "sequence": "001",
-            "chip_data": "",
-            "pin_block": block,
-            "pin_key": key.version,
-        }
-        return Secrets({**values, **changes})
+        """What the citizen gives now, under the terminal's present PIN key."""
+        return Secrets({**keypad(kiosk, await self.channel.pin_key(kiosk), pin), **changes})
 
     async def open(self, kiosk: str = KIOSK, fen: int = 1250, key: str = "k1") -> Trade:
         wanted = OpenTrade(
@@ -294,7 +278,8 @@ class World:
             expected = sign * attempt.amount_fen if attempt.state is AttemptState.SUCCESS else 0
             assert net.pop(attempt.reference, 0) == expected, (attempt.operation, attempt.state)
         assert not any(net.values()), "the bank holds money of which the platform knows nothing"
-        assert self.bank.core.violations() == []
+        complaints = self.bank.core.violations()
+        assert complaints == [], complaints
         moved = [m for m in self.line.sent if m.mti in ("0200", "0220", "0800", "0500", "0320")]
         by_trace: dict[tuple[str, str, str], set[str]] = {}
         for each in moved:
@@ -306,17 +291,33 @@ class World:
         return {row[0] for row in self.connection.execute("SELECT code FROM alarms")}
 
 
+def keypad(kiosk: str, key: PinKey, pin: str = PIN) -> dict[str, str]:
+    """What reader and keypad give for resident 1: the keypad deciphers *key* under its own master key."""
+    place = place_of(kiosk)
+    assert place is not None
+    clear = des3(master_key(place.terminal)).decrypt(bytes.fromhex(key.cipher))  # type: ignore[attr-defined]
+    assert des3(clear).encrypt(bytes(8))[:4].hex().upper() == key.check_value  # type: ignore[attr-defined]
+    block = des3(clear).encrypt(encode_pinblock_iso_0(pin, PAN)).hex().upper()  # type: ignore[attr-defined]
+    return {
+        "pan": PAN,
+        "expiry": "3012",
+        "track2": f"{PAN}D30122010000000000",
+        "entry_mode": "051",
+        "sequence": "001",
+        "chip_data": "",
+        "pin_block": block,
+        "pin_key": key.version,
+    }
+
+
 def decided(trade: Trade) -> bool:
     return trade.state in (TradeState.PAID, TradeState.CLOSED, TradeState.AWAITING, TradeState.REFUNDED)
 
 
-def _place(kiosk: str) -> BankPlace | None:
+def place_of(kiosk: str) -> BankPlace | None:
     terminal = CITY.terminal(int(kiosk.removeprefix("KSK-")))
     return None if terminal is None else BankPlace(terminal.bank_terminal, terminal.merchant)
 
 
 def states(attempts: Iterable[Attempt]) -> list[str]:
     return [f"{each.operation}:{each.state.value}" for each in attempts if each.channel == "bank"]
-
-
-Scene = Callable[[], Awaitable[None]]

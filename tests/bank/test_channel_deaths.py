@@ -128,7 +128,7 @@ def test_the_bank_dies_and_comes_back_with_its_journal() -> None:
 
 def test_a_reversal_survives_the_process_and_goes_before_the_next_payment() -> None:
     async def scene() -> None:
-        world = World("commit-then-drop-reply:0200/000000")
+        world = World("commit-then-drop-reply:0200/000000", "drop-request:0400,times=2")
         trade = await world.open()
         other = await world.open(key="k2")
         await world.engine.pay(trade.trade_no, "bank_card", "p1", await world.card())
@@ -137,7 +137,7 @@ def test_a_reversal_survives_the_process_and_goes_before_the_next_payment() -> N
         await world.engine.pay(other.trade_no, "bank_card", "p2", await world.card())
         await world.until(other.trade_no, lambda t: t.state is TradeState.PAID)
         mtis = [each.mti for each in world.line.sent if each.mti in ("0200", "0400")]
-        assert mtis == ["0200", "0400", "0200"]
+        assert mtis == ["0200", "0400", "0400", "0400", "0200"]
         assert world.line.messages("0400")[0][39] == "96"  # the terminal failed: nobody knows how far it got
         await world.end()
         world.check()
@@ -169,9 +169,14 @@ FAULT = st.builds(
 )
 
 
+def no_three_refusals(faults: list[PeerFault]) -> bool:
+    """Three refusals of one undo are for a person: that is another test's."""
+    return sum(each.times for each in faults if each.id == "refuse" and each.message != "0200/000000") < 3
+
+
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(FAULT, max_size=5),
+    st.lists(FAULT, max_size=5).filter(no_three_refusals),
     st.lists(st.sampled_from(["pay", "refund", "settle", "restart", "rebirth", "his-refuses", "expire"]), max_size=8),
     st.sampled_from(["strict", "realistic", "hostile"]),
     st.sampled_from([1_795_305_600.0, 1_795_305_600.0 + 15 * 3600 - 100]),
@@ -180,7 +185,7 @@ def test_whatever_goes_wrong_both_agree(faults: list[PeerFault], steps: list[str
     from reference_impl.backend.banking.host import BankUnavailable
 
     async def card(world: World):
-        for _ in range(8):
+        for _ in range(20):
             try:
                 return await world.card()
             except BankUnavailable:
@@ -194,7 +199,10 @@ def test_whatever_goes_wrong_both_agree(faults: list[PeerFault], steps: list[str
             match step:
                 case "pay":
                     trade = await world.open(key=f"k{number}")
-                    trade = await world.press(trade, await card(world), press=f"p{number}")
+                    try:
+                        trade = await world.press(trade, await card(world), press=f"p{number}")
+                    except Refusal as refusal:  # it took so long that the citizen is no longer waited for
+                        assert refusal.code in ("trade-not-payable", "quote-expired")  # noqa: PT017
                     if trade.state is TradeState.PAID:
                         paid.append(trade.trade_no)
                 case "refund" if paid:

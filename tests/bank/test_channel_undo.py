@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from protocols.clock import run_virtual
+from protocols.clock import Clock, run_virtual
 from protocols.wire.bank.message import Message
 from reference_impl.backend.settlement.model import AttemptState, Trade, TradeState
 from simulators.peer.base import BookRow
@@ -146,6 +146,39 @@ def test_a_refund_of_which_nobody_knows_is_decided_by_the_bill(fault: str, expec
         if "duplicate" not in fault and fault not in ("refuse", "clock-skew"):
             assert world.clock.now() > FILE
             assert world.line.fetched
+        world.check()
+
+    run(scene)
+
+
+class AheadClock:
+    """The bank's: two minutes ahead of ours."""
+
+    kind = "virtual"
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def now(self) -> float:
+        return self._clock.now() + 120.0
+
+    async def sleep_until(self, t: float) -> None:
+        await self._clock.sleep_until(t - 120.0)
+
+
+def test_a_refund_that_the_bank_booked_on_its_next_day_is_found_there() -> None:
+    async def scene() -> None:
+        world = World("commit-then-drop-reply:0220/200000")
+        trade = await paid_and_settled(world)
+        world.line.clock = AheadClock(world.clock)
+        await world.clock.sleep_until(CUT_OVER - 60)
+        world.terminals.at(KIOSK).key_refused = True
+        await refunded(world, trade)
+        assert [row.day for row in undo_rows(world)] == ["2026-11-23"]
+        assert states(world.attempts)[1:] == ["refund:success"]
+        days = sorted({target[7:17] for target in world.line.fetched})
+        assert days == ["2026-11-22", "2026-11-23"]
+        await world.end()
         world.check()
 
     run(scene)

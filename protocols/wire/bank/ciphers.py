@@ -25,7 +25,7 @@ CHECK_BYTES = 4
 
 
 def _xor(left: bytes, right: bytes) -> bytes:
-    return bytes(a ^ b for a, b in zip(left, right, strict=True))
+    return (int.from_bytes(left, "big") ^ int.from_bytes(right, "big")).to_bytes(len(left), "big")
 
 
 def same(one: bytes, other: bytes) -> bool:
@@ -172,10 +172,10 @@ def _folded_mac(suite: BankSuite, key: bytes, data: bytes) -> bytes:
     """UnionPay ECB: all blocks XORed, the result as hexadecimal characters, its first half enciphered, XORed with the
     second, enciphered; the first eight hexadecimal characters of that (spec/services.md 3.3)."""
     padded = data + bytes(-len(data) % suite.block)
-    folded = bytes(suite.block)
+    folded = 0
     for at in range(0, len(padded), suite.block):
-        folded = _xor(folded, padded[at : at + suite.block])
-    text = folded.hex().upper().encode()
+        folded ^= int.from_bytes(padded[at : at + suite.block], "big")
+    text = folded.to_bytes(suite.block, "big").hex().upper().encode()
     first = suite.encipher(key, text[: suite.block])
     last = suite.encipher(key, _xor(first, text[suite.block :]))
     return last.hex().upper()[:8].encode()

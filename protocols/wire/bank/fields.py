@@ -8,7 +8,7 @@ upper-case hexadecimal for binary ones, characters for the others.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -34,6 +34,14 @@ _DAY = r"(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])"
 _MONTH = r"[0-9]{2}(0[1-9]|1[0-2])"
 
 
+_MATCHES = {form: re.compile(characters).fullmatch for form, characters in _CHARACTERS.items()}
+
+
+@lru_cache
+def _matches(pattern: str) -> Callable[[str], re.Match[str] | None]:
+    return re.compile(pattern).fullmatch
+
+
 @dataclass(frozen=True, slots=True)
 class FieldFormat:
     """One field. ``length`` counts digits of packed fields and bytes of the others; it is exact when ``prefix`` is 0,
@@ -53,7 +61,8 @@ class FieldFormat:
 
     def allows(self, text: str) -> bool:
         """True for a value that this field may have, its length apart."""
-        return re.fullmatch(self.pattern or _CHARACTERS[self.form], text) is not None
+        matches = _matches(self.pattern) if self.pattern else _MATCHES[self.form]
+        return matches(text) is not None
 
 
 def _f(

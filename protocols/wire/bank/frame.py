@@ -9,13 +9,24 @@ from dataclasses import dataclass
 
 from protocols.wire.base import WireError
 
-__all__ = ["MAX_FRAME_BYTES", "Header", "Tpdu", "join", "split", "with_length", "without_length"]
+__all__ = [
+    "HEAD_BYTES",
+    "MAX_FRAME_BYTES",
+    "SIGN_IN_AGAIN",
+    "Header",
+    "Tpdu",
+    "join",
+    "split",
+    "with_length",
+    "without_length",
+]
 
 MAX_FRAME_BYTES = 2048
 """Beyond the longest message that the field table allows, below what a host reads at once."""
 
 _TPDU_BYTES = 5
 _HEADER_BYTES = 6
+HEAD_BYTES = _TPDU_BYTES + _HEADER_BYTES
 _LENGTH_BYTES = 2
 
 SIGN_IN_AGAIN = "1"
@@ -65,17 +76,16 @@ def split(frame: bytes) -> tuple[Tpdu, Header, bytes]:
     """TPDU, header and message of a frame. Raises :class:`WireError`."""
     if len(frame) > MAX_FRAME_BYTES:
         raise WireError(f"frame: {len(frame)} bytes, {MAX_FRAME_BYTES} at most", MAX_FRAME_BYTES)
-    start = _TPDU_BYTES + _HEADER_BYTES
-    if len(frame) < start:
+    if len(frame) < HEAD_BYTES:
         raise WireError(f"frame: {len(frame)} bytes are fewer than TPDU and header", len(frame))
     tpdu = _digits(frame[:_TPDU_BYTES], "TPDU", 0)
     if tpdu[:2] != "60":
         raise WireError("TPDU: its first byte is not 60", 0)
-    text = _digits(frame[_TPDU_BYTES:start], "header", _TPDU_BYTES)
+    text = _digits(frame[_TPDU_BYTES:HEAD_BYTES], "header", _TPDU_BYTES)
     header = Header(text[:2], text[2:4], text[4], text[5], text[6:])
     if header.application not in ("60", "61"):
         raise WireError("header: the application class is neither 60 nor 61", _TPDU_BYTES)
-    return Tpdu(tpdu[2:6], tpdu[6:]), header, frame[start:]
+    return Tpdu(tpdu[2:6], tpdu[6:]), header, frame[HEAD_BYTES:]
 
 
 def join(tpdu: Tpdu, header: Header, message: bytes) -> bytes:

@@ -17,7 +17,7 @@ from protocols.wire.bank.codes import APPROVED, Action, response
 from protocols.wire.bank.message import Message
 from protocols.wire.bank.parts import Original, Totals
 from protocols.wire.base import WireError
-from reference_impl.backend.banking import requests
+from reference_impl.backend.banking import messages
 from reference_impl.backend.banking.host import BankHost, BankUnavailable, Reply
 from reference_impl.backend.banking.terminals import BankTerminal
 from reference_impl.backend.settlement.model import AttemptState
@@ -112,17 +112,17 @@ async def _settle(host: BankHost, terminal: BankTerminal, source: BatchSource) -
     if not items:
         return BatchResult(0, Totals(), equal=True)
     totals = totals_of(items)
-    answer = await _asked(host, terminal, lambda origin: requests.settlement(origin, totals))
+    answer = await _asked(host, terminal, lambda origin: messages.settlement(origin, totals))
     try:
         equal = Totals.of(answer.get(48)).result == EQUAL
     except WireError as error:
         raise BankUnavailable(f"terminal {terminal.number}: {error.why}") from None
     unknown: list[str] = []
     if equal:
-        await _asked(host, terminal, requests.balanced)
+        await _asked(host, terminal, messages.balanced)
     else:
         unknown = [item.reference for item in items if await _upload(host, terminal, item) != APPROVED]
-        await _asked(host, terminal, lambda origin: requests.not_balanced(origin, len(items)))
+        await _asked(host, terminal, lambda origin: messages.not_balanced(origin, len(items)))
     terminal.begin_batch(batch + 1)
     await host.commit([terminal.write()])
     return BatchResult(batch, totals, equal, 0 if equal else len(items), tuple(unknown))
@@ -130,9 +130,9 @@ async def _settle(host: BankHost, terminal: BankTerminal, source: BatchSource) -
 
 async def _upload(host: BankHost, terminal: BankTerminal, item: BatchItem) -> str:
     _, batch, trace = item.reference.split("/")
-    processing = requests.PURCHASE if item.operation == "purchase" else requests.RETURN
+    processing = messages.PURCHASE if item.operation == "purchase" else messages.RETURN
     original = Original(batch, trace, item.date)
-    message = requests.upload(
+    message = messages.upload(
         await _origin(host, terminal), processing, item.amount_fen, item.retrieval or "0" * 12, original
     )
     reply = await host.ask(terminal, message, mac=False)
@@ -141,13 +141,13 @@ async def _upload(host: BankHost, terminal: BankTerminal, item: BatchItem) -> st
     return reply.code
 
 
-async def _origin(host: BankHost, terminal: BankTerminal) -> requests.Origin:
+async def _origin(host: BankHost, terminal: BankTerminal) -> messages.Origin:
     reference = terminal.reference(terminal.next_trace())
     await host.commit([terminal.write()])
-    return requests.Origin.of(reference, terminal.merchant)
+    return messages.Origin.of(reference, terminal.merchant)
 
 
-async def _asked(host: BankHost, terminal: BankTerminal, make: Callable[[requests.Origin], Message]) -> Message:
+async def _asked(host: BankHost, terminal: BankTerminal, make: Callable[[messages.Origin], Message]) -> Message:
     """The approval of a message; a bank that wants a new sign-in first gets one, once."""
     reply = await host.ask(terminal, make(await _origin(host, terminal)), mac=False)
     batch = terminal.batch

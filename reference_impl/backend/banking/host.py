@@ -14,11 +14,11 @@ from protocols.wire.bank.codes import APPROVED, Action, response
 from protocols.wire.bank.days import CutOver
 from protocols.wire.bank.fields import MAC_FIELD
 from protocols.wire.bank.frame import Header, Tpdu
-from protocols.wire.bank.message import Message, decode, encode, mac_input, signed
+from protocols.wire.bank.message import Message, decode, encode, encode_signed, signed_part
 from protocols.wire.bank.parts import TypeAndBatch
 from protocols.wire.base import WireError
 from protocols.wire.platform.models import PinKey
-from reference_impl.backend.banking import requests
+from reference_impl.backend.banking import messages
 from reference_impl.backend.banking.security_module import KeysRefused, SecurityModule
 from reference_impl.backend.banking.terminals import BankTerminal, BankTerminals
 from reference_impl.backend.storage.writes import Write
@@ -84,10 +84,9 @@ class BankHost:
     async def ask(self, terminal: BankTerminal, request: Message, mac: bool = True) -> Reply:
         """Send *request*, with a MAC unless the dialect gives it none, and judge what comes back."""
         request = replace(request, header=self.settings.header, tpdu=self.settings.tpdu)
-        if mac:
-            request = signed(request, lambda data: self.module.mac(terminal.number, terminal.keys, data))
+        frame = encode(request) if not mac else encode_signed(request, lambda data: self._mac(terminal, data))
         try:
-            raw = await self._frames.exchange(self.settings.peer, encode(request), self.settings.limit_s)
+            raw = await self._frames.exchange(self.settings.peer, frame, self.settings.limit_s)
         except NotSent:
             return Reply(fault="unsent")
         except NoAnswer:
@@ -97,7 +96,10 @@ class BankHost:
         except WireError:
             return Reply(fault="reply-unreadable")
         self._take_hints(terminal, message)
-        fault = self._fault_of(terminal, request, message, mac)
+        if mac and not self._is_authentic(terminal, message, signed_part(raw)):
+            terminal.key_refused = True
+            return Reply(fault="reply-mac")
+        fault = self._fault_of(request, message, mac)
         return Reply(fault=fault) if fault else Reply(message)
 
     @staticmethod
@@ -106,10 +108,11 @@ class BankHost:
         if message.mti != "0810" and (wanted or message.header.sign_in_again):
             terminal.key_refused = True
 
-    def _fault_of(self, terminal: BankTerminal, request: Message, message: Message, mac: bool) -> str:
-        if mac and not self._is_authentic(terminal, message):
-            terminal.key_refused = True
-            return "reply-mac"
+    def _mac(self, terminal: BankTerminal, data: bytes) -> bytes:
+        return self.module.mac(terminal.number, terminal.keys, data)
+
+    @staticmethod
+    def _fault_of(request: Message, message: Message, mac: bool) -> str:
         wanted = f"{request.mti[:2]}{int(request.mti[2]) + 1}0"
         if message.mti != wanted or 39 not in message:
             return "reply-reference"
@@ -121,11 +124,11 @@ class BankHost:
             return "reply-reference"
         return ""
 
-    def _is_authentic(self, terminal: BankTerminal, message: Message) -> bool:
+    def _is_authentic(self, terminal: BankTerminal, message: Message, data: bytes) -> bool:
         if MAC_FIELD not in message:
             return False
         found = bytes.fromhex(message[MAC_FIELD])
-        return self.module.mac_is_right(terminal.number, terminal.keys, mac_input(message), found)
+        return self.module.mac_is_right(terminal.number, terminal.keys, data, found)
 
     # Sign-in.
 
@@ -141,8 +144,8 @@ class BankHost:
         day = self.settings.cut_over.day(self.clock.now())
         trace = terminal.next_trace()
         await self.commit([terminal.write()])
-        origin = requests.Origin.of(terminal.reference(trace), terminal.merchant)
-        reply = await self.ask(terminal, requests.sign_in(origin), mac=False)
+        origin = messages.Origin.of(terminal.reference(trace), terminal.merchant)
+        reply = await self.ask(terminal, messages.sign_in(origin), mac=False)
         if reply.message is None or reply.code != APPROVED:
             raise BankUnavailable(f"terminal {terminal.number} cannot sign in: {reply.fault or reply.code}")
         self._accept(terminal, reply.message, f"{terminal.batch_text}{trace:06d}", day)

@@ -16,7 +16,7 @@ from protocols.wire.bank.message import Message
 from protocols.wire.bank.parts import EntryMode, Original
 from protocols.wire.base import WireError
 from protocols.wire.platform.models import PinKey
-from reference_impl.backend.banking import requests
+from reference_impl.backend.banking import messages
 from reference_impl.backend.banking.batch import BatchResult, BatchSource, settle_batch
 from reference_impl.backend.banking.host import BankHost, BankSettings, BankUnavailable, Commit, Reply
 from reference_impl.backend.banking.security_module import KeysRefused, SecurityModule
@@ -95,7 +95,7 @@ class BankChannel:
             raise ValueError("the batch of this terminal is full: settle it")
         facts = {"entry_mode": EntryMode.of(card["entry_mode"]).text, "card": f"**** {card['pan'][-4:]}"}
         if card.get("chip_data"):
-            facts["chip_tags"] = requests.reversal_tags(card["chip_data"])
+            facts["chip_tags"] = messages.reversal_tags(card["chip_data"])
         kept = {name: card[name] for name in ("pan", "expiry", "sequence") if card.get(name)}
         return self._opening(terminal, trade, "purchase", facts, kept)
 
@@ -147,7 +147,7 @@ class BankChannel:
             return Outcome(Heard.UNSENT, "pin-key-changed", "the terminal has signed in again meanwhile")
         if attempt.reference.split("/")[1] != terminal.batch_text:
             return Outcome(Heard.UNSENT, "batch-closed")
-        message = requests.purchase(self._origin(terminal, attempt), attempt.amount_fen, card)
+        message = messages.purchase(self._origin(terminal, attempt), attempt.amount_fen, card)
         return self._outcome(await self.host.ask(terminal, message), attempt)
 
     async def _undo(self, terminal: BankTerminal, trade: Trade, attempt: Attempt) -> Outcome:
@@ -159,7 +159,7 @@ class BankChannel:
             return Outcome(Heard.UNSENT, "batch-closed", "the bank has closed the batch of this attempt")
         original = trade.attempt(attempt.original)
         _, batch, trace = original.reference.split("/")
-        message = requests.undo(
+        message = messages.undo(
             attempt.operation,
             self._origin(terminal, attempt),
             attempt.amount_fen,
@@ -176,7 +176,7 @@ class BankChannel:
             await self.host.sign_in(terminal)
         except BankUnavailable as error:
             return Outcome(Heard.SILENCE, reason=str(error))
-        message = requests.reversal(
+        message = messages.reversal(
             attempt.operation,
             self._origin(terminal, attempt),
             attempt.amount_fen,
@@ -199,8 +199,8 @@ class BankChannel:
             return {}
 
     @staticmethod
-    def _origin(terminal: BankTerminal, attempt: Attempt) -> requests.Origin:
-        return requests.Origin.of(attempt.reference, terminal.merchant)
+    def _origin(terminal: BankTerminal, attempt: Attempt) -> messages.Origin:
+        return messages.Origin.of(attempt.reference, terminal.merchant)
 
     def _outcome(self, reply: Reply, attempt: Attempt) -> Outcome:
         """What came of a purchase, void or refund. With it the reason that a reversal would give, and for a refund until
