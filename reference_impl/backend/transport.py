@@ -23,7 +23,7 @@ class NotSent(NoAnswer):
 class HttpTransport(Protocol):
     """*peer* is the name of a service in the settings: his, insurance, qr, credential, notify."""
 
-    async def exchange(self, peer: str, request: HttpRequest, limit_s: float) -> HttpReply:
+    async def exchange(self, peer: str, request: HttpRequest, limit_s: float, /) -> HttpReply:
         """Raises :class:`NoAnswer` or :class:`NotSent`. Any status is a reply."""
         ...
 
@@ -32,6 +32,6 @@ class FrameTransport(Protocol):
     """One connection an exchange, as point-of-sale hosts take them: a frame out, a frame in (both without their
     two-byte length)."""
 
-    async def exchange(self, peer: str, frame: bytes, limit_s: float) -> bytes:
+    async def exchange(self, peer: str, frame: bytes, limit_s: float, /) -> bytes:
         """Raises :class:`NoAnswer` or :class:`NotSent`."""
         ...

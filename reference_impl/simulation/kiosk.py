@@ -190,6 +190,4 @@ class SimulatedKiosk:
     async def _answer(self, citizen: Citizen, terms: Terms, session: Session) -> BusinessEvent:
         await self._clock.sleep_until(self._clock.now() + 1.0)
         event = citizen.act(session, terms)
-        if event is None:
-            await asyncio.get_running_loop().create_future()
-        return event
+        return event if event is not None else await asyncio.get_running_loop().create_future()

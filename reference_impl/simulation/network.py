@@ -37,9 +37,9 @@ class SimulatedPeer:
     """One peer: its core, everything that it has journalled, and whether it runs."""
 
     def __init__(self, kind: PeerKind[Any, Any], options: PeerOptions, switch: FaultSwitch) -> None:
-        self.kind, self.options, self.switch = kind, options, switch
+        self.kind, self.options, self.switch = kind, kind.own(options), switch
         self.events: list[Mapping[str, Any]] = []
-        self.core: Peer[Any, Any] = kind.make(options, self.events.append, ())
+        self.core: Peer[Any, Any] = kind.make(self.options, self.events.append, ())
         self.up = True
         self.asked = 0
         self.complaints: list[str] = []
@@ -76,6 +76,7 @@ class Network:
         self._peer_crashes = {(each.party, each.nth): each for each in story.crashes if each.event == "message"}
         self._under_way: set[asyncio.Task[Any]] = set()
         self.healed = False
+        self.struck = 0
         self.on_send: Callable[[], None] = lambda: None
         self.on_receive: Callable[[], None] = lambda: None
         self.trace: Callable[..., None] | None = None
@@ -186,7 +187,9 @@ class Network:
         self._seen[peer, address] += 1
         if self.healed:
             return ""
-        return self._strikes.get((peer, address, self._seen[peer, address]), "")
+        fault = self._strikes.get((peer, address, self._seen[peer, address]), "")
+        self.struck += bool(fault)
+        return fault
 
     def _times(self, peer: str, address: str) -> tuple[float, float]:
         choice = SeededChoice(self._story.seed, f"{peer} {address} {self._seen[peer, address]}")
@@ -196,12 +199,18 @@ class Network:
         if self.trace is not None:
             self.trace(what, who, detail, fault)
 
+    def expire_sign_ins(self) -> None:
+        """The bank takes no message any more before the next sign-in, which brings new working keys."""
+        self.peers["bank"].switch.add(PeerFault("sign-in-expired", "0200/000000"))
+        self._note("keys", "bank", "the sign-ins have expired")
+
     # The end.
 
     def heal(self) -> None:
         """From now on nothing is struck, and every peer runs."""
         self.healed = True
         for target in self.peers.values():
+            self.struck += sum(times for _, times in target.switch.struck)
             target.switch.clear()
             self._revive(target)
 

@@ -10,7 +10,7 @@ answered for, and a simulation may crash it at any message.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from protocols.wire.base import Label
@@ -143,3 +143,9 @@ class PeerKind(Generic[Q, A]):
     settings: tuple[Setting, ...] = ()
     files: bool = False
     """The peer hands out files besides: it is a :class:`FilePeer` too, on an HTTP port of its own."""
+
+    def own(self, options: PeerOptions) -> PeerOptions:
+        """*options* with the settings of this kind alone: a bench gives one set to all its peers."""
+        names = {each.name for each in self.settings}
+        settings = {name: value for name, value in options.settings.items() if name in names}
+        return replace(options, settings=settings)

@@ -94,7 +94,7 @@ class PeerHost:
             kept = FileJournal(path)
             self._stack.callback(kept.close)
             journal = kept
-        core = kind.make(options, journal, events)
+        core = kind.make(kind.own(options), journal, events)
         standing = StandingPeer(kind, core, FaultSwitch(faults, options.seed), "")
         if kind.transport == "http":
             server: AsgiServer | FrameServer = AsgiServer(asgi(self._http(standing)), port)

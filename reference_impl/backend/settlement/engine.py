@@ -194,10 +194,14 @@ class Engine:
 
     async def aclose(self) -> None:
         """Stop where we are: what is durable is enough to go on from."""
+        await asyncio.gather(*self.abandon(), return_exceptions=True)
+
+    def abandon(self) -> list[asyncio.Task[None]]:
+        """Cancel every driver without waiting for it. Gives those that were running."""
         tasks = [case.task for case in self._cases.values() if case.task is not None and not case.task.done()]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        return tasks
 
     def _new_case(self, wanted: OpenTrade) -> Case:
         now = self.clock.now()

@@ -1,0 +1,1 @@
+"""Bills: what a visitor owes, in detail, before they pay."""

@@ -1,0 +1,1 @@
+"""Identity: who stands at a terminal, for ten minutes."""

@@ -1,0 +1,1 @@
+"""Registration: departments, doctors, slots, locks, appointments."""
