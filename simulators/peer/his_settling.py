@@ -94,13 +94,12 @@ def _parts(pays: Sequence[Pay], split: Split | None, total_fen: int) -> tuple[in
     fund = sum(each.amount_fen for each in pays if each.kind == FUND_KIND)
     account = sum(each.amount_fen for each in pays if each.kind == ACCOUNT_KIND)
     cash = sum(each.amount_fen for each in pays) - fund - account
-    if split is None:
-        split = Split(fund_fen=fund, account_fen=account, cash_fen=cash)
-    if (split.fund_fen, split.account_fen, split.cash_fen) != (fund, account, cash):
+    reduction = split.reduction_fen if split is not None else 0
+    if split is not None and (split.fund_fen, split.account_fen, split.cash_fen) != (fund, account, cash):
         raise Refused("amount-differs", "split")
-    if split.total_fen != total_fen:
+    if fund + account + cash + reduction != total_fen:
         raise Refused("amount-differs", "pays")
-    return fund, account, cash, split.reduction_fen
+    return fund, account, cash, reduction
 
 
 def _common(message: SettleTrade | ConfirmRegistration, terminal_id: str) -> dict[str, Any]:
