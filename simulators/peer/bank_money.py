@@ -88,6 +88,19 @@ class _Account:
     sequence: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Chip:
+    """A cryptogram that is genuine and new: its counter is used up, whatever becomes of the message. ``card`` the keyed token
+    of the plastic, not of the account; ``told`` what the reply tells it."""
+
+    card: str = ""
+    counter: int = -1
+    told: Mapping[int, str] = field(default_factory=dict[int, str])
+
+
+_NO_CHIP = _Chip()
+
+
 class _Refused(Exception):
     def __init__(self, code: str, complaint: str = "", pin: str = "") -> None:
         super().__init__(code)
@@ -109,24 +122,26 @@ class BankMoney:
         if known is not None:
             return self._repeated(request, known)
         account: _Account | None = None
+        chip = _NO_CHIP
         try:
             if refuse:
                 raise _Refused("05")
             self._check_room(request)
             account = self._account(request.message)
+            chip = self._check_chip(request, account)
             match request.form.name:
                 case "purchase":
-                    return self._purchase(request, account)
+                    return self._purchase(request, account, chip)
                 case "void":
                     return self._void(request, account)
                 case "refund":
                     return self._refund(request, account)
                 case _:
-                    return self._balance(request, account)
+                    return self._balance(request, account, chip)
         except _Refused as refused:
             token = account.token if account else ""
             entry = self._entry(request, "refused", token, code=refused.code)
-            return Answer(refused.code, (_entered("refused", entry, refused.pin),), complaint=refused.complaint)
+            return Answer(refused.code, (_entered("refused", entry, refused.pin, chip),), complaint=refused.complaint)
 
     def _check_room(self, request: Request) -> None:
         """A count of field 48 has three digits, so a batch has an end; what takes money back still has room then."""
@@ -190,22 +205,25 @@ class BankMoney:
             raise _Refused("75" if wrong + 1 >= self._policy.pin_tries else "55", pin="wrong")
         return "right"
 
-    def _check_chip(self, request: Request, account: _Account) -> tuple[int, Mapping[int, str]]:
-        """The card's counter and what the reply tells the card; (-1, nothing) without chip data."""
+    def _check_chip(self, request: Request, account: _Account) -> _Chip:
+        """What the card signed, if it signed anything: it must be the card, the amount, and a counter that is new."""
         message = request.message
-        if 55 not in message:
-            return -1, {}
+        if 55 not in message or request.form.name not in ("purchase", "balance"):
+            return _NO_CHIP
         try:
             cryptogram = cryptogram_in(message[55])
         except WireError as error:
             raise _Refused("30", error.why) from None
-        key = session_key(self._policy.issuer_key, account.pan, account.sequence, cryptogram.counter)
+        key = session_key(
+            self._policy.issuer_key, account.pan, account.sequence, cryptogram.counter, cryptogram.algorithm
+        )
         signed_amount = cryptogram.amount_fen in (request.amount_fen, 0 if request.form.name != "purchase" else -1)
         if not is_genuine(cryptogram, key) or not signed_amount:
             raise _Refused("05")
-        if cryptogram.counter <= self._state.card(account.token).counter:
-            raise _Refused("05")
-        return cryptogram.counter, {55: arpc_field(cryptogram, key, "00")}
+        card = self._keys.token(f"{account.pan}/{account.sequence[-2:]}")
+        if cryptogram.counter <= self._state.counters.get(card, -1):
+            raise _Refused("05", "field 55: a cryptogram whose counter was used before")
+        return _Chip(card, cryptogram.counter, {55: arpc_field(cryptogram, key, "00")})
 
     def balance_fen(self, resident: Resident) -> int:
         """What is on that resident's account now."""
@@ -216,22 +234,20 @@ class BankMoney:
 
     # Transactions.
 
-    def _purchase(self, request: Request, account: _Account) -> Answer:
+    def _purchase(self, request: Request, account: _Account, chip: _Chip) -> Answer:
         if request.amount_fen == 0:
             raise _Refused("13")
         if request.amount_fen > self._policy.single_limit_fen:
             raise _Refused("61")
         pin = self._check_pin(request, account, needed=True)
-        counter, told = self._check_chip(request, account)
         if request.amount_fen > self._left_fen(account.resident, account.token):
             raise _Refused("51", pin=pin)
-        return self._approved(request, self._entry(request, "purchase", account.token), told, pin, counter)
+        return self._approved(request, self._entry(request, "purchase", account.token), chip.told, pin, chip)
 
-    def _balance(self, request: Request, account: _Account) -> Answer:
+    def _balance(self, request: Request, account: _Account, chip: _Chip) -> Answer:
         pin = self._check_pin(request, account, needed=True)
-        counter, told = self._check_chip(request, account)
-        told = {**told, 54: Balance(self._left_fen(account.resident, account.token)).text}
-        return self._approved(request, self._entry(request, "balance", account.token), told, pin, counter)
+        told = {**chip.told, 54: Balance(self._left_fen(account.resident, account.token)).text}
+        return self._approved(request, self._entry(request, "balance", account.token), told, pin, chip)
 
     def _void(self, request: Request, account: _Account) -> Answer:
         message = request.message
@@ -334,18 +350,20 @@ class BankMoney:
         )
 
     @staticmethod
-    def _approved(request: Request, entry: Entry, told: Mapping[int, str], pin: str = "", counter: int = -1) -> Answer:
+    def _approved(
+        request: Request, entry: Entry, told: Mapping[int, str], pin: str = "", chip: _Chip = _NO_CHIP
+    ) -> Answer:
         fields = {37: entry.retrieval, 38: entry.approval, **told}
-        return Answer("00", (_entered("approved", entry, pin, counter),), fields)
+        return Answer("00", (_entered("approved", entry, pin, chip),), fields)
 
 
 _SET = tuple(each.name for each in fields(Entry) if each.name not in ("reversed", "reversed_day", "undone_fen"))
 
 
-def _entered(kind: str, entry: Entry, pin: str = "", counter: int = -1) -> Mapping[str, Any]:
+def _entered(kind: str, entry: Entry, pin: str = "", chip: _Chip = _NO_CHIP) -> Mapping[str, Any]:
     values: dict[str, Any] = {name: value for name in _SET if (value := getattr(entry, name))}
     if pin:
         values["pin"] = pin
-    if counter >= 0:
-        values["counter"] = counter
+    if chip.card:
+        values |= {"chip": chip.card, "counter": chip.counter}
     return {"type": kind, "entry": values}

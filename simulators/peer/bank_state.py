@@ -71,7 +71,6 @@ class Card:
     captured_fen: int = 0
     wrong_pins: int = 0
     wrong_day: str = ""
-    counter: int = -1
 
 
 class BankState:
@@ -80,6 +79,8 @@ class BankState:
     def __init__(self) -> None:
         self.terminals: dict[str, TerminalState] = {}
         self.cards: dict[str, Card] = {}
+        self.counters: dict[str, int] = {}
+        """The highest transaction counter that each chip has shown, by the token of the plastic."""
         self.entries: dict[str, Entry] = {}
         self.by_retrieval: dict[str, str] = {}
         self.by_batch: dict[str, list[str]] = {}
@@ -132,11 +133,13 @@ class BankState:
 
     def _entered(self, event: Mapping[str, Any]) -> None:
         values = dict(event["entry"])
-        pin, counter = values.pop("pin", ""), values.pop("counter", -1)
+        pin, chip, counter = values.pop("pin", ""), values.pop("chip", ""), values.pop("counter", -1)
+        if chip:
+            self.counters[chip] = max(self.counters.get(chip, -1), counter)
         entry = Entry(**values)
         self.count += 1
         self.entries[entry.reference] = entry
-        self._on_card(entry, pin, counter)
+        self._on_card(entry, pin)
         if event["type"] != "approved":
             return
         self.by_batch.setdefault(entry.reference.rpartition("/")[0], []).append(entry.reference)
@@ -149,11 +152,10 @@ class BankState:
         kind = "pay" if entry.kind == "purchase" else "undo"
         self.rows.append(self._row(entry, kind, entry.original, entry.at, entry.day))
 
-    def _on_card(self, entry: Entry, pin: str, counter: int) -> None:
+    def _on_card(self, entry: Entry, pin: str) -> None:
         if not entry.card:
             return
         card = self.cards.setdefault(entry.card, Card())
-        card.counter = max(card.counter, counter)
         if pin == "wrong":
             card.wrong_pins = card.wrong_pins + 1 if card.wrong_day == entry.day else 1
             card.wrong_day = entry.day
