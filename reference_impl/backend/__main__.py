@@ -37,6 +37,9 @@ EXIT_OK, EXIT_REFUSED, EXIT_USAGE, EXIT_FAILED = 0, 1, 2, 3
 BACKLOG = 4_096
 """Connections that wait to be accepted: every kiosk of a city may come in the same second."""
 
+KEPT_S = 75
+"""Longer than any client keeps a connection: a request on one that we have just closed would get no answer."""
+
 _LOG = structlog.get_logger("backend")
 _KNOWN = (KeysError, StoreUnavailable, WriterBusy, DatabaseUrlError, ProblemError, OSError)
 
@@ -164,6 +167,7 @@ async def _serve(services: Services, options: argparse.Namespace, stop: Stopper)
         access_log=False,
         server_header=False,
         backlog=BACKLOG,
+        timeout_keep_alive=KEPT_S,
         timeout_graceful_shutdown=round(settings.times.shutdown_s),
     )
     server = Server(config)

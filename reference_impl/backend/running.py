@@ -15,6 +15,7 @@ from reference_impl.backend.administration.directory import Directory
 from reference_impl.backend.administration.login import Login
 from reference_impl.backend.administration.passwords import Passwords
 from reference_impl.backend.audit.trail import SYSTEM, Act, Trail
+from reference_impl.backend.dictionaries.dictionary import Dictionaries
 from reference_impl.backend.keys import Keys, KeysError
 from reference_impl.backend.metrics import Metrics
 from reference_impl.backend.services import Services
@@ -85,6 +86,7 @@ async def _opened(
         access=access,
         login=Login(directory, trail, passwords, keys, clock, limits, times),
         changes=Changes(directory, access, passwords, clock, entropy),
+        dictionaries=await Dictionaries.open(store.engine, trail),
         fleet=fleet,
         admission=admission,
         failures=[store.failed],

@@ -15,6 +15,7 @@ from reference_impl.backend.administration.changes import Changes
 from reference_impl.backend.administration.directory import Directory
 from reference_impl.backend.administration.login import Login
 from reference_impl.backend.audit.trail import Trail
+from reference_impl.backend.dictionaries.dictionary import Dictionaries
 from reference_impl.backend.keys import Keys
 from reference_impl.backend.metrics import Metrics
 from reference_impl.backend.settings import Settings
@@ -42,6 +43,7 @@ class Services:
     access: Access
     login: Login
     changes: Changes
+    dictionaries: Dictionaries
     fleet: Fleet
     admission: Admission
     failures: list[asyncio.Future[None]] = field(default_factory=list["asyncio.Future[None]"])

@@ -14,9 +14,10 @@ from platform_bench import CLINIC, CLINIC_2, Bench, HandClock, Kiosk, bench_on, 
 
 from protocols.wire.http import HttpRequest
 from protocols.wire.platform import authentication as wire
-from protocols.wire.platform.endpoints import CONFIGURATION, HEARTBEATS, SERVER_TIME_HEADER
+from protocols.wire.platform.endpoints import CONFIGURATION, DICTIONARIES, HEARTBEATS, SERVER_TIME_HEADER
 from protocols.wire.platform.message import Message
 from protocols.wire.platform.models import Credential
+from reference_impl.backend.dictionaries.dictionary import Dictionaries
 from reference_impl.backend.keys import Keys
 from reference_impl.backend.problems import ProblemError
 from reference_impl.backend.terminals.admission import Admitted
@@ -48,6 +49,7 @@ async def test_a_terminal_is_enrolled_once_with_its_code(bench: Bench) -> None:
         "merchant": "898441900000001",
         "services": ["registration", "payment", "refund", "query", "identity"],
         "heartbeat_s": 30.0,
+        "menu": [],
     }
 
 
@@ -420,6 +422,40 @@ async def test_services_are_switched_off_from_afar(bench: Bench) -> None:
     assert (changed.json["services"], changed.json["config_version"]) == (["query"], 2)
     assert (await kiosk.ask("POST", HEARTBEATS, kiosk.heartbeat(1, config_version=1))).json["config_version"] == 2
     assert (await kiosk.ask("GET", CONFIGURATION)).json["services"] == ["query"]
+
+
+async def test_menu_and_dictionaries_reach_the_terminals_in_their_order(bench: Bench) -> None:
+    kiosk = await bench.kiosk()
+    for key, zh, en, position in (
+        ("payment", "门诊缴费", "Pay a bill", 2),
+        ("registration", "预约挂号", "Register", 1),
+        ("old", "旧", "Old", 0),
+    ):
+        body = {"name_zh": zh, "name_en": en, "position": position, "state": "retired" if key == "old" else "active"}
+        assert (await bench.admin.call("PUT", f"/v1/admin/dictionaries/menu/{key}", body)).status == 200
+    assert (await kiosk.ask("POST", HEARTBEATS, kiosk.heartbeat(1))).json["config_version"] == 4
+    configuration = (await kiosk.ask("GET", CONFIGURATION)).json
+    assert configuration["version"] == 4
+    menu = [
+        {"key": "registration", "zh": "预约挂号", "en": "Register"},
+        {"key": "payment", "zh": "门诊缴费", "en": "Pay a bill"},
+    ]
+    assert configuration["menu"] == menu
+    assert (await kiosk.ask("GET", f"{DICTIONARIES}/menu")).json == {"name": "menu", "items": menu}
+    assert (await kiosk.ask("GET", f"{DICTIONARIES}/none")).json == {"name": "none", "items": []}
+    assert (await bench.admin.call("GET", "/v1/admin/dictionaries")).json == ["menu"]
+    listed = (await bench.admin.call("GET", "/v1/admin/dictionaries/menu")).json
+    assert [(each["key"], each["state"]) for each in listed] == [
+        ("old", "retired"),
+        ("registration", "active"),
+        ("payment", "active"),
+    ]
+    user = await bench.user("li.operator", CLINIC, "operator")
+    refused = await user.call("PUT", "/v1/admin/dictionaries/menu/payment", {"name_zh": "x", "name_en": "x"})
+    assert refused.code == "forbidden"
+    again = await Dictionaries.open(bench.services.store.engine, bench.services.trail)
+    assert again.version == 3
+    assert again.entries("menu") == bench.services.dictionaries.entries("menu")
 
 
 # Keeping the list.

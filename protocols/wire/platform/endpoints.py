@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["CONFIGURATION", "ENROLMENTS", "HEARTBEATS", "SERVER_TIME_HEADER", "SESSIONS", "Refused"]
+__all__ = ["CONFIGURATION", "DICTIONARIES", "ENROLMENTS", "HEARTBEATS", "SERVER_TIME_HEADER", "SESSIONS", "Refused"]
 
 ENROLMENTS = "/v1/terminal/enrolments"
 """POST Enrolment, without authentication: 204."""
@@ -23,6 +23,9 @@ HEARTBEATS = "/v1/terminal/heartbeats"
 
 CONFIGURATION = "/v1/terminal/configuration"
 """GET: 200 TerminalConfiguration."""
+
+DICTIONARIES = "/v1/terminal/dictionaries"
+"""GET {this}/{name}: 200 Dictionary."""
 
 SERVER_TIME_HEADER = "x-server-time"
 """The platform's Unix time with milliseconds, in every refusal of a terminal's request."""

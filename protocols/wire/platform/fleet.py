@@ -11,6 +11,8 @@ from protocols.wire.platform.message import Id, Message, Short
 __all__ = [
     "Command",
     "CommandResult",
+    "Dictionary",
+    "DictionaryItem",
     "Enrolment",
     "Heartbeat",
     "HeartbeatReply",
@@ -101,8 +103,20 @@ class HeartbeatReply(Message):
     commands: Annotated[tuple[Command, ...], Field(strict=False)] = ()
 
 
+class DictionaryItem(Message):
+    key: str
+    zh: str
+    en: str
+
+
+class Dictionary(Message):
+    name: str
+    items: Annotated[tuple[DictionaryItem, ...], Field(strict=False)]
+
+
 class TerminalConfiguration(Message):
-    """What a terminal has to know of itself. ``services`` are those that are switched on (DG-OPS-03)."""
+    """What a terminal has to know of itself. ``services`` are those that are switched on and ``menu`` what is
+    shown, in its order (DG-OPS-03)."""
 
     version: int
     terminal_id: str
@@ -112,3 +126,4 @@ class TerminalConfiguration(Message):
     merchant: str
     services: Annotated[tuple[str, ...], Field(strict=False)]
     heartbeat_s: float
+    menu: Annotated[tuple[DictionaryItem, ...], Field(strict=False)] = ()

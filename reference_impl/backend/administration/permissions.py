@@ -18,6 +18,7 @@ class Permission(StrEnum):
     USERS_WRITE = "users:write"
     ROLES_WRITE = "roles:write"
     AUDIT_READ = "audit:read"
+    DICTIONARIES_WRITE = "dictionaries:write"
     TERMINALS_READ = "terminals:read"
     TERMINALS_WRITE = "terminals:write"
     TERMINALS_COMMAND = "terminals:command"
@@ -40,6 +41,7 @@ LABELS: dict[Permission, Label] = {
     Permission.USERS_WRITE: Label("维护用户与授权", "change users and their grants"),
     Permission.ROLES_WRITE: Label("维护角色", "change roles"),
     Permission.AUDIT_READ: Label("查看审计记录", "read the audit trail"),
+    Permission.DICTIONARIES_WRITE: Label("维护菜单与字典", "change menus and dictionaries"),
     Permission.TERMINALS_READ: Label("查看终端", "see terminals"),
     Permission.TERMINALS_WRITE: Label("维护终端", "change terminals"),
     Permission.TERMINALS_COMMAND: Label("下发终端指令", "command terminals"),

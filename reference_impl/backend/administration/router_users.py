@@ -83,6 +83,7 @@ async def list_grants(services: ServicesOf, caller: CallerOf, user_id: UserPath)
     user = services.directory.users.get(user_id)
     act = Act("grants.listed", "user", user_id, user.institution if user is not None else "")
     await services.access.require_known(caller, Permission.USERS_READ, act)
+    await services.access.done(caller, act)
     return [GrantView.of(each) for each in services.directory.grants.values() if each.user_id == user_id]
 
 

@@ -18,8 +18,9 @@ GRACE_S = 86_400.0
 """So long after its end the answer to a command is still waited for: a host that restarts is silent for a while."""
 
 
-async def take_heartbeat(fleet: Fleet, terminal: Terminal, beat: Heartbeat) -> HeartbeatReply:
-    """Durable when this returns. A heartbeat that was overtaken by a newer one changes nothing and brings no command."""
+async def take_heartbeat(fleet: Fleet, terminal: Terminal, beat: Heartbeat, config_version: int) -> HeartbeatReply:
+    """Durable when this returns; *config_version* is what the terminal should have. A heartbeat that was overtaken by a
+    newer one changes nothing and brings no command."""
     now = fleet.clock.now()
     writes = _results(fleet, terminal, beat.results, now)
     commands: list[CommandRow] = []
@@ -36,7 +37,7 @@ async def take_heartbeat(fleet: Fleet, terminal: Terminal, beat: Heartbeat) -> H
     return HeartbeatReply(
         server_time=now,
         period_s=fleet.times.heartbeat_s,
-        config_version=terminal.config_version,
+        config_version=config_version,
         commands=tuple(
             Command.model_validate({"command_id": each.command_id, "verb": each.verb, "expires_at": each.expires_at})
             for each in commands

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from protocols.wire.platform import endpoints
 from protocols.wire.platform.fleet import (
+    DictionaryItem,
     Enrolment,
     Heartbeat,
     HeartbeatReply,
@@ -13,8 +14,10 @@ from protocols.wire.platform.fleet import (
     SessionRequest,
     TerminalConfiguration,
 )
+from reference_impl.backend.dictionaries.dictionary import MENU
 from reference_impl.backend.problems import TOO_MANY_REQUESTS, responses
-from reference_impl.backend.services import ServicesOf
+from reference_impl.backend.services import Services, ServicesOf
+from reference_impl.backend.terminals.admission import Admitted
 from reference_impl.backend.terminals.callers import TERMINAL_DENIED, TerminalOf
 from reference_impl.backend.terminals.fleet import ENROLMENT_REFUSED
 from reference_impl.backend.terminals.heartbeats import take_heartbeat
@@ -46,7 +49,8 @@ async def open_session(services: ServicesOf, body: SessionRequest) -> SessionGra
 @ROUTER.post(endpoints.HEARTBEATS, summary="心跳 / Heartbeat", responses=responses(*TERMINAL_DENIED))
 async def heartbeat(services: ServicesOf, terminal: TerminalOf, body: Heartbeat) -> HeartbeatReply:
     """State in, commands out. Each command comes once."""
-    return await take_heartbeat(services.fleet, terminal.terminal, body)
+    version = _version(services, terminal)
+    return await take_heartbeat(services.fleet, terminal.terminal, body, version)
 
 
 @ROUTER.get(endpoints.CONFIGURATION, summary="终端配置 / Configuration", responses=responses(*TERMINAL_DENIED))
@@ -54,7 +58,7 @@ async def configuration(services: ServicesOf, terminal: TerminalOf) -> TerminalC
     held = terminal.terminal
     institution = services.directory.institutions.get(held.institution)
     return TerminalConfiguration(
-        version=held.config_version,
+        version=_version(services, terminal),
         terminal_id=held.terminal_id,
         institution=held.institution,
         institution_name=institution.name if institution is not None else "",
@@ -62,4 +66,13 @@ async def configuration(services: ServicesOf, terminal: TerminalOf) -> TerminalC
         merchant=held.merchant,
         services=tuple(held.services.split()),
         heartbeat_s=services.settings.times.heartbeat_s,
+        menu=tuple(
+            DictionaryItem(key=each.key, zh=each.name_zh, en=each.name_en)
+            for each in services.dictionaries.entries(MENU)
+        ),
     )
+
+
+def _version(services: Services, terminal: Admitted) -> int:
+    """Rises with every change of the terminal or of a dictionary."""
+    return terminal.terminal.config_version + services.dictionaries.version

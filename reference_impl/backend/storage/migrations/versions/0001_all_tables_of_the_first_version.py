@@ -94,6 +94,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("bank_terminal", name=op.f("pk_bank_terminals")),
     )
     op.create_table(
+        "dictionary_entries",
+        sa.Column("dictionary", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("name_zh", sa.Text(), nullable=False),
+        sa.Column("name_en", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.Double(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("dictionary", "key", name=op.f("pk_dictionary_entries")),
+    )
+    op.create_table(
         "early_nonces",
         sa.Column("nonce", sa.Text(), nullable=False),
         sa.Column("timestamp", sa.BigInteger(), nullable=False),
@@ -482,6 +494,7 @@ def downgrade() -> None:
     op.drop_table("institutions")
     op.drop_table("instance")
     op.drop_table("early_nonces")
+    op.drop_table("dictionary_entries")
     op.drop_table("bank_terminals")
     op.drop_index("ix_audit_object", table_name="audit")
     op.drop_index("ix_audit_institution", table_name="audit")
