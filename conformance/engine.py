@@ -16,7 +16,7 @@ from conformance.faults import fault_results, record_fault
 from conformance.model import Blame, Outcome, Verdict
 from conformance.pixit_secrets import secret_literals
 from conformance.plan import Resolved, Selected, lock_of, tool_version
-from conformance.preflight import environment, failures, look_at_card, look_at_reader
+from conformance.preflight import environment, failures, look_at_card, look_at_device
 from conformance.result import (
     NO_TEXT,
     BenchInventory,
@@ -30,17 +30,17 @@ from conformance.result import (
     WaiverUse,
 )
 from conformance.roles.card import CardTester
-from conformance.roles.card_reader import ReaderTester
-from conformance.roles.card_reader_view import card_reader_dialect
+from conformance.roles.discovery import LineTester, tester_of
 from conformance.rulings import PCSC_TIER, REAL_DEVICE_BUDGET, STOPPED, budget_reason, pcsc_reason, waiver_uses
 from protocols.clock import Clock, LoopClock, RealClock, run_virtual, wall_datetime
 from protocols.link.base import LinkError
 from protocols.record import History
 from protocols.wire.base import Label
 from protocols.wire.privacy import Masker
-from scenarios.models import Bench, Waiver, everybody
+from scenarios.models import CARD, Bench, Waiver, everybody
 from scenarios.runtime import AskPerson, LiveBench
 from simulators.card.people import secrets_of
+from simulators.device.classes import device_classes
 
 __all__ = ["Progress", "RunOptions", "run"]
 
@@ -162,11 +162,11 @@ class _Run:
 
     async def _look(self, live: LiveBench, history: History, clock: Clock) -> None:
         for target in self.bench.targets():
-            if target in live.readers:
-                tester = self._reader_tester(live, target, history, clock)
-                seen = await look_at_reader(tester)
+            if target in live.devices:
+                tester = self._line_tester(live, target, history, clock)
+                seen = await look_at_device(tester)
                 await tester.close()
-                self.shown_links[target] = live.readers[target].link_shown
+                self.shown_links[target] = live.devices[target].link_shown
             else:
                 seen = await look_at_card(target, live.cards[target].port, self._pin_of(target))
                 self.shown_links[target] = live.cards[target].link_shown
@@ -210,7 +210,7 @@ class _Run:
         self.outcomes.sort(key=lambda each: place[each.key])
 
     def _lanes(self, todo: list[Selected]) -> list[list[Selected]]:
-        """What may run side by side: simulated readers each, the cards of the one pcscd together.
+        """What may run side by side: simulated devices each, the cards of the one pcscd together.
 
         A person or a program has two hands at most, and a virtual clock promises one order: there, one lane.
         """
@@ -219,7 +219,7 @@ class _Run:
             return [todo]
         lanes: dict[str, list[Selected]] = {}
         for each in todo:
-            key = each.target if slots[each.target].device_class == "card_reader" else "cards"
+            key = "cards" if slots[each.target].device_class == CARD else each.target
             lanes.setdefault(key, []).append(each)
         return list(lanes.values())
 
@@ -240,19 +240,19 @@ class _Run:
             self._say("end", self.begun, self.total, each, outcome)
 
     async def _one(self, each: Selected, live: LiveBench, history: History, clock: Clock) -> Outcome:
-        if each.target in live.readers:
-            reader = self._reader_tester(live, each.target, history, clock)
+        if each.target in live.devices:
+            tester = self._line_tester(live, each.target, history, clock)
             try:
-                await reader.open()
+                await tester.open()
             except LinkError as error:
                 cause = Label(f"无法打开连接：{error}", f"the line cannot be opened: {error}")
                 return Outcome(each.check.id, each.target, Verdict.ERROR, (), Blame.ENVIRONMENT, cause)
             try:
-                return await execute(each.check, reader)
+                return await execute(each.check, tester)
             finally:
-                await reader.close()
+                await tester.close()
         card = live.cards[each.target]
-        tester = CardTester(
+        holder = CardTester(
             slot=each.target,
             port=card.port,
             hand=card.hand,
@@ -260,7 +260,7 @@ class _Run:
             clock=clock,
             facts={**self.resolved.facts(each.target), "hand": sorted(card.hand.actions)},
         )
-        outcome = await execute(each.check, tester)
+        outcome = await execute(each.check, holder)
         if any(r.kind in ("limit", "link") for r in history.records[max(outcome.first_record, 0) :]):
             await self._revive(card.revive, each.target, history)
         return outcome
@@ -272,16 +272,17 @@ class _Run:
         except LinkError as error:
             history.append(target, "-", "link", state="lost", text=str(error))
 
-    def _reader_tester(self, live: LiveBench, target: str, history: History, clock: Clock) -> ReaderTester:
-        reader = live.readers[target]
-        return ReaderTester(
+    def _line_tester(self, live: LiveBench, target: str, history: History, clock: Clock) -> LineTester:
+        device = live.devices[target]
+        slot = device.slot
+        return tester_of(slot.device_class)(
             slot=target,
-            dialect=card_reader_dialect(reader.slot.dialect),
-            open_line=reader.open_line,
-            hand=reader.hand,
+            dialect=device_classes()[slot.device_class].dialects[slot.dialect],
+            open_line=device.open_line,
+            hand=device.hand,
             history=history,
             clock=clock,
-            facts={**self.resolved.facts(target), "hand": sorted(reader.hand.actions)},
+            facts={**self.resolved.facts(target), "hand": sorted(device.hand.actions)},
         )
 
     # Damage.
@@ -313,7 +314,9 @@ class _Run:
             for name, values in self.resolved.pixit.items()
             for literal in secret_literals(bench.slots[name].device_class, values)
         ]
-        return Masker(key, (*secrets_of(self.bench.seed, everybody(self.bench)), *declared))
+        # A pad under test is judged by the suite's own published keys, PINs and texts: what it makes of them may be seen.
+        judged = any(bench.slots[name].device_class == "pin_pad" for name in bench.targets())
+        return Masker(key, (*secrets_of(self.bench.seed, everybody(self.bench)), *declared), vectors_open=judged)
 
     def _say(
         self,

@@ -8,16 +8,13 @@ from typing import Any, Protocol
 from conformance.model import Blame, Check, Finding, NoObservation, Outcome, Verdict, conclude
 from conformance.pixit_secrets import SecretNeeded, shown_pixit, with_secrets
 from conformance.roles.card_reader import HandUnable, NotHome
-from conformance.roles.card_reader_view import ReaderView
-from conformance.roles.card_view import CardView
+from conformance.roles.discovery import view_of
 from conformance.view import CheckView, segment
 from protocols.link.base import LinkClosed, LinkError, LinkTimeout
 from protocols.record import History, Record
 from protocols.wire.base import Label, WireError
 
-__all__ = ["execute", "judge", "view_of"]
-
-_VIEWS: dict[str, type[CheckView]] = {"card_reader": ReaderView, "card": CardView}
+__all__ = ["execute", "judge"]
 
 
 class Tester(Protocol):
@@ -26,11 +23,6 @@ class Tester(Protocol):
     slot: str
     history: History
     facts: Any
-
-
-def view_of(device_class: str) -> type[CheckView]:
-    """The oracle's view for a device class."""
-    return _VIEWS[device_class]
 
 
 async def execute(check: Check, tester: Tester) -> Outcome:

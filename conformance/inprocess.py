@@ -11,8 +11,7 @@ from typing import Any
 from conformance.execute import execute
 from conformance.model import Check, Outcome
 from conformance.roles.card import CardTester
-from conformance.roles.card_reader import ReaderTester
-from conformance.roles.card_reader_view import card_reader_dialect
+from conformance.roles.discovery import tester_of
 from protocols.clock import LoopClock, run_virtual
 from protocols.record import History
 from scenarios.profiles import device_class_profile
@@ -24,21 +23,23 @@ from scenarios.simulated import (
     device_actions,
 )
 from scenarios.vouched import expected_cards, expected_sams
+from simulators.device.classes import class_of_dialect
 
-__all__ = ["card_facts", "reader_facts", "run_card_check", "run_reader_check"]
+__all__ = ["card_facts", "device_facts", "run_card_check", "run_device_check"]
 
 Facts = Mapping[str, Any]
 
 
-def reader_facts(dialect: str, parameters: Facts | None = None, pics: Facts | None = None) -> dict[str, Any]:
-    """What a reader check may depend on, on a bench of simulators."""
+def device_facts(dialect: str, parameters: Facts | None = None, pics: Facts | None = None) -> dict[str, Any]:
+    """What a check of a device behind a line may depend on, on a bench of simulators."""
+    name = class_of_dialect(dialect).name
+    known = {"cards": expected_cards(), "sams": expected_sams(SAM_SOCKETS)} if name == "card_reader" else {}
     return {
         "dialect": dialect,
         "parameters": dict(parameters or {}),
         "pics": dict(pics or {}),
-        "hand": sorted(device_actions("card_reader")),
-        "cards": expected_cards(),
-        "sams": expected_sams(SAM_SOCKETS),
+        "hand": sorted(device_actions(name)),
+        **known,
         "bench_class": "in_process",
         "clock": "virtual",
     }
@@ -56,32 +57,33 @@ def card_facts(generation: str, parameters: Facts | None = None, pixit: Facts | 
     }
 
 
-def run_reader_check(
+def run_device_check(
     check: Check,
     dialect: str = "crt591",
     make: Callable[..., Any] | None = None,
     seed: int = 1,
     **options: Any,
 ) -> tuple[Outcome, History]:
-    """Run *check* on a reader that *make* builds (the reference when None); *options* go to *make*.
+    """Run *check* on a device that *make* builds (the reference when None); *options* go to *make*.
 
     What the reference declares of the open readings is declared here too, unless *options* change them.
     """
     changed = {"readings", "options"} & set(options)
-    declared = {} if changed else device_class_profile("card_reader").defaults()
+    kind = class_of_dialect(dialect)
+    declared = {} if changed else device_class_profile(kind.name).defaults()
 
     async def main() -> tuple[Outcome, History]:
         clock = LoopClock()
         history = History(clock.now)
         slot = SimulatedDeviceSlot(dialect, clock, make=make, seed=seed, **options)
-        tester = ReaderTester(
-            slot="reader",
-            dialect=card_reader_dialect(dialect),
+        tester = tester_of(kind.name)(
+            slot=kind.slot,
+            dialect=kind.dialects[dialect],
             open_line=slot.open_line,
             hand=slot.hand,
             history=history,
             clock=clock,
-            facts=reader_facts(dialect, declared),
+            facts=device_facts(dialect, declared),
         )
         try:
             await tester.open()

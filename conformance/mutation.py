@@ -20,18 +20,23 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from conformance.inprocess import run_card_check, run_reader_check
+from conformance.inprocess import run_card_check, run_device_check
 from conformance.model import Check, Verdict, discover_checks
 from conformance.plan import suite_hash
 from conformance.result import EquivalentMutant, KillMatrix, MutantRow
+from conformance.roles.discovery import line_classes
 from conformance.strict_json import from_plain, to_plain
 from protocols.wire.base import Label
-from simulators.fault.base import Mutant, mutants
-from simulators.fault.null_devices import NULL_CARDS, NULL_DEVICES
+from scenarios.models import CARD
+from simulators.device.classes import device_classes
+from simulators.fault.base import Mutant, mutants, null_devices
 
 __all__ = ["Gate", "InstalledMutants", "cached_matrix", "gate", "kill_matrix", "reference_verdicts"]
 
-VARIANTS = {"card_reader": ("crt591", "crt310"), "card": ("1.0", "2.0", "3.0")}
+CARD_GENERATIONS = ("1.0", "2.0", "3.0")
+
+VARIANTS = {name: tuple(sorted(device_classes()[name].dialects)) for name in line_classes()} | {CARD: CARD_GENERATIONS}
+"""Device class to what its devices can be: dialects of those behind a line, generations of cards."""
 
 Progress = Callable[[int, int, str], None]
 
@@ -77,7 +82,7 @@ def _mutants() -> dict[str, Mutant]:
 
 
 def _run(check: Check, device_class: str, variant: str, make: Callable[..., object] | None) -> Verdict:
-    run = run_reader_check if device_class == "card_reader" else run_card_check
+    run = run_card_check if device_class == CARD else run_device_check
     return run(check, variant, make)[0].verdict
 
 
@@ -127,8 +132,7 @@ def _verdicts(job: Job, checks: Sequence[Check]) -> dict[str, Verdict]:
 
 def _maker(job: Job, variant: str) -> Callable[..., object] | None:
     if job.null:
-        table = NULL_DEVICES if job.device_class == "card_reader" else NULL_CARDS
-        return table[job.name]
+        return null_devices(job.device_class)[job.name]
     mutant = _mutants()[job.name]
     if mutant.variants and variant not in mutant.variants:
         return None
@@ -139,8 +143,7 @@ def _jobs(device_classes: Iterable[str]) -> list[Job]:
     jobs: list[Job] = []
     for device_class in device_classes:
         jobs += [Job(each.id, device_class) for each in mutants(device_class)]
-        table = NULL_DEVICES if device_class == "card_reader" else NULL_CARDS
-        jobs += [Job(name, device_class, null=True) for name in table]
+        jobs += [Job(name, device_class, null=True) for name in null_devices(device_class)]
     return jobs
 
 

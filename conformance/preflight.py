@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from conformance.result import NO_TEXT, PreflightResult
-from conformance.roles.card_reader import ReaderTester, clearing_initialise
+from conformance.roles.discovery import LineTester
 from conformance.suites.card_conversation import (
     FEWEST_TRIES,
     QUERY_PIN,
@@ -18,13 +18,15 @@ from conformance.suites.card_conversation import (
     packed_pin,
     tries_left,
 )
-from protocols.driver.card_reader import NoReply
+from protocols.driver.line_port import NoReply
 from protocols.link.base import CardPort, LinkError
 from protocols.wire.base import Label
 from scenarios.models import Bench, Slot
 from scenarios.pcscd import missing
+from scenarios.profiles import device_class_profile
+from simulators.device.classes import device_classes
 
-__all__ = ["environment", "look_at_card", "look_at_reader"]
+__all__ = ["environment", "look_at_card", "look_at_device"]
 
 
 def environment(bench: Bench | None = None) -> list[PreflightResult]:
@@ -86,18 +88,21 @@ def _serial(name: str, link: str) -> PreflightResult:
     return PreflightResult(f"serial.{name}", good, text, NO_TEXT if good else remedy)
 
 
-async def look_at_reader(tester: ReaderTester) -> PreflightResult:
-    """Does the reader answer in its dialect at all? Initialise once; any answer that follows the dialect will do."""
-    name = f"reader.{tester.slot}"
+async def look_at_device(tester: LineTester) -> PreflightResult:
+    """Does the device answer in its dialect at all?"""
+    dialect = tester.dialect
+    name = f"{device_classes()[dialect.device_class].slot}.{tester.slot}"
+    title = device_class_profile(dialect.device_class).title
     text = Label(
-        f"读卡器 {tester.slot} 按 {tester.dialect.name} 应答", f"reader {tester.slot} answers as {tester.dialect.name}"
+        f"{title.zh} {tester.slot} 按 {dialect.name} 应答", f"{title.en} {tester.slot} answers as {dialect.name}"
     )
     try:
         await tester.open()
-        await tester.port.drain(0.02)
-        reply = await tester.ask(clearing_initialise(tester.dialect))
+        described = await tester.first_word()
     except NoReply as error:
-        if error.stage == "reply":  # its ACK came: cable, speed and dialect are right, the answer itself is not
+        if (
+            error.stage == "reply" and getattr(dialect.rules, "host_ack", None) is not None
+        ):  # its ACK came: cable, speed and dialect are right, the answer itself is not
             remedy = Label(
                 f"设备应答了 ACK，但 {error.waited_s:g} 秒内没有完好的结果：见跟踪记录，应为设备的缺陷",
                 f"the device acknowledged, but no whole answer came in {error.waited_s:g} s: see the trace, a defect of the device",
@@ -110,7 +115,6 @@ async def look_at_reader(tester: ReaderTester) -> PreflightResult:
         return PreflightResult(name, False, text, remedy)
     except LinkError as error:
         return PreflightResult(name, False, text, Label(str(error), str(error)))
-    described = reply.data.decode("ascii", "replace").strip()
     return PreflightResult(name, True, Label(f"{text.zh}：{described}", f"{text.en}: {described}"))
 
 

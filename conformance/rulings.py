@@ -15,7 +15,13 @@ __all__ = ["PCSC_TIER", "REAL_DEVICE_BUDGET", "STOPPED", "budget_reason", "pcsc_
 PCSC_TIER = ("pyscard", "pcscd")
 """Names of the preflight results that speak of the PC/SC stack."""
 
-REAL_DEVICE_BUDGET: Mapping[str, int] = {"pin_tries": 60, "key_tries": 10, "card_writes": 200, "captured_cards": 10}
+REAL_DEVICE_BUDGET: Mapping[str, int] = {
+    "pin_tries": 60,
+    "key_tries": 10,
+    "card_writes": 200,
+    "captured_cards": 10,
+    "wiped_keys": 20,
+}
 """What a real device or card may lose in one run unless the plan says otherwise; simulated ones are free."""
 
 STOPPED = Label("运行被停止", "the run was stopped")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from conformance.execute import execute
-from conformance.inprocess import reader_facts
+from conformance.inprocess import device_facts
 from conformance.model import Outcome
 from conformance.roles.card_reader import ReaderTester
 from conformance.roles.card_reader_view import card_reader_dialect
@@ -82,7 +82,7 @@ class _Bench:
             hand=self.slot.hand,
             history=History(clock.now),
             clock=clock,
-            facts=reader_facts(dialect, _declared(options)),
+            facts=device_facts(dialect, _declared(options)),
         )
         await tester.open()
         await tester.home()
@@ -267,7 +267,7 @@ def replay_story(
             hand=slot.hand,
             history=history,
             clock=clock,
-            facts={**reader_facts(dialect, _declared(options)), "story": told},
+            facts={**device_facts(dialect, _declared(options)), "story": told},
         )
         try:
             await tester.open()

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from conformance.dossier.read import records_of
 from conformance.dossier.snapshot import Catalogue
 from conformance.model import VERDICT_LABELS
 from conformance.result import RunResult
-from conformance.roles.card_reader_view import card_reader_dialect
+from conformance.roles.discovery import dialect_of as known_dialect
 from protocols.record import Record, canonical
 from protocols.wire.apdu import command_tree, response_tree
 from protocols.wire.base import Frame, Label, Node
-from protocols.wire.card_reader import CardReaderDialect
 
 __all__ = ["TraceLine", "bilingual_tree", "decode", "dialect_of", "render_trace", "show_record", "summarise"]
 
@@ -92,20 +90,12 @@ def decode(record: Record, dialect: str) -> Node | None:
     if record.kind == "control":
         label = CONTROL_LABELS.get(record.data[0], KIND_LABELS["control"])
         return Node("control", label, record.data)
-    known = _dialect(dialect) if record.kind == "frame" else None
+    known = known_dialect(dialect) if record.kind == "frame" else None
     if known is not None:
         items = known.framing().feed(record.data, 0.0)
         if items and isinstance(items[0], Frame):
             return known.tree(items[0].text, to_device)
     return Node(record.kind, KIND_LABELS.get(record.kind, Label(record.kind, record.kind)), record.data)
-
-
-@cache
-def _dialect(name: str) -> CardReaderDialect | None:
-    try:
-        return card_reader_dialect(name)
-    except KeyError:
-        return None
 
 
 def show_record(record: Record, dialect: str) -> TraceLine:

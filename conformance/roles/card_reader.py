@@ -18,6 +18,7 @@ __all__ = [
     "NO_CARD_SEEN",
     "NO_SIGN",
     "STILL_SEEN",
+    "TESTER",
     "HandLike",
     "HandUnable",
     "NotHome",
@@ -79,6 +80,7 @@ def mark_step(history: History, slot: str, name: str, note: Mapping[str, Any]) -
 class ReaderTester:
     """Everything that a check of a card reader may use. One instance a check."""
 
+    device_class = "card_reader"
     POLL_S = 0.01
     HOME_TRIES = 3
     POWER_OFF_S = 0.5
@@ -259,9 +261,20 @@ class ReaderTester:
             except LinkError:
                 await self.pause(self.POWER_OFF_S)
 
+    # Preflight.
+
+    async def first_word(self) -> str:
+        """Initialise once: any answer that follows the dialect will do. Raises :class:`NoReply`, LinkError."""
+        await self.port.drain(0.02)
+        reply = await self.ask(clearing_initialise(self.dialect))
+        return reply.data.decode("ascii", "replace").strip()
+
     async def _try_hand(self, action: str) -> None:
         if action.split()[0] in self.hand.actions:
             try:
                 await self.act(action)
             except HandUnable:
                 pass  # home() judges by what the reader says, not by what the hand says
+
+
+TESTER = ReaderTester

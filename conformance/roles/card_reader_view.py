@@ -13,7 +13,7 @@ from protocols.record import Record
 from protocols.wire.base import Frame, Label, WireError, discover
 from protocols.wire.card_reader import ERROR_LABELS, CardReaderDialect, Error, Media, Op, Reply, Request
 
-__all__ = ["Answer", "Exchange", "ReaderStep", "ReaderView", "card_reader_dialect"]
+__all__ = ["VIEW", "Answer", "Exchange", "ReaderStep", "ReaderView", "card_reader_dialect"]
 
 ENQ, EOT, ACK, NAK = 0x05, 0x04, 0x06, 0x15
 
@@ -22,7 +22,9 @@ ENQ, EOT, ACK, NAK = 0x05, 0x04, 0x06, 0x15
 def card_reader_dialect(name: str) -> CardReaderDialect:
     """The dialect of that name. Raises KeyError naming the known ones."""
     known: dict[str, CardReaderDialect] = {
-        each.name: each for each in discover("protocols.wire", "DIALECT") if each.device_class == "card_reader"
+        each.name: each
+        for each in discover("protocols.wire", "DIALECT", deep=False)
+        if each.device_class == "card_reader"
     }
     if name not in known:
         raise KeyError(f"no card reader dialect {name!r}; known: {', '.join(sorted(known))}")
@@ -116,6 +118,8 @@ class ReaderStep:
 class ReaderView(CheckView):
     """The history of one check of a card reader."""
 
+    device_class = "card_reader"
+
     def __init__(self, records: Sequence[Record]) -> None:
         super().__init__(records)
         self.dialect = card_reader_dialect(str(self.facts.get("dialect", "")))
@@ -184,6 +188,9 @@ class ReaderView(CheckView):
             if record.kind == "cut":
                 return record.note.get("why") == "hand" and record.note.get("status") in NO_SIGN
         return False
+
+
+VIEW = ReaderView
 
 
 def pair(records: Iterable[Record], dialect: CardReaderDialect) -> list[Exchange]:

@@ -10,7 +10,7 @@ from conformance.view import CheckView, StepRecords
 from protocols.record import Record
 from protocols.wire.base import Label
 
-__all__ = ["ApduExchange", "CardStep", "CardView"]
+__all__ = ["VIEW", "ApduExchange", "CardStep", "CardView"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,8 @@ class CardStep:
 class CardView(CheckView):
     """The history of one check of a card."""
 
+    device_class = "card"
+
     def step(self, name: str) -> CardStep:
         """The one step of that name. Raises :class:`NoObservation`."""
         return CardStep(self.step_records(name))
@@ -95,6 +97,9 @@ class CardView(CheckView):
         listed = "/".join(f"{each:04X}" for each in sorted(wanted))
         seen = "-" if exchange.sw < 0 else f"{exchange.sw:04X}"
         return self.must(holds, f"{zh}：应为 {listed}，实际 {seen}", f"{en}: must be {listed}, got {seen}", exchange)
+
+
+VIEW = CardView
 
 
 def _pair(records: Sequence[Record]) -> list[ApduExchange]:

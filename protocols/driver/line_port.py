@@ -10,9 +10,11 @@ from protocols.clock import Clock
 from protocols.link.base import Link, LinkTimeout
 from protocols.wire.base import Framing, Item
 
-__all__ = ["DAMAGED", "MAX_ITEMS_AN_EXCHANGE", "Framed", "LinePort", "NoReply"]
+__all__ = ["CLOCK_GRAIN_S", "DAMAGED", "MAX_ITEMS_AN_EXCHANGE", "Framed", "LinePort", "NoReply"]
 
 CLOCK_GRAIN_S = 1e-6
+"""A timer may fire so much early: what is nearer than that is now."""
+
 DAMAGED = ("checksum", "length", "trailer", "truncated")
 """Noise that was a frame once, and not mere noise before a good one."""
 MAX_ITEMS_AN_EXCHANGE = 64

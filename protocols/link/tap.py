@@ -11,6 +11,9 @@ from protocols.wire.base import Control, Frame, Framing, Item
 
 __all__ = ["RecordedCardPort", "RecordedLink"]
 
+GRAIN_S = 1e-6
+"""A timer may fire so much early: what is due nearer than that has had its time."""
+
 
 class RecordedLink:
     """Wraps *link*; every item of both directions becomes one record of *slot* at the time its last byte was seen."""
@@ -39,7 +42,7 @@ class RecordedLink:
 
     def flush(self) -> None:
         """Record unfinished frames whose time has passed, so that a truncated frame shows where it happened."""
-        now = self._clock.now()
+        now = self._clock.now() + GRAIN_S
         self._keep("tx", self._tx.expire(now))
         self._keep("rx", self._rx.expire(now))
 

@@ -171,14 +171,17 @@ class Vector:
         return bytes.fromhex(self.hex)
 
 
-def discover(package_name: str, attribute: str) -> Sequence[Any]:
+def discover(package_name: str, attribute: str, *, deep: bool = True) -> Sequence[Any]:
     """Every module-level *attribute* in the modules below *package_name*, in order of module name.
 
-    This is how a new dialect, device, suite or mutant file is found: by being there.
+    This is how a new dialect, device, suite or mutant file is found: by being there. Not *deep*: modules of that package
+    alone, and nothing of the packages inside it is imported.
     """
     package = importlib.import_module(package_name)
+    walk = pkgutil.walk_packages if deep else pkgutil.iter_modules
+    infos = [each for each in walk(package.__path__, package_name + ".") if deep or not each.ispkg]
     found: list[Any] = []
-    for info in sorted(pkgutil.walk_packages(package.__path__, package_name + "."), key=lambda each: each.name):
+    for info in sorted(infos, key=lambda each: each.name):
         module = importlib.import_module(info.name)
         value = getattr(module, attribute, None)
         if value is not None:

@@ -55,7 +55,7 @@ class FrameOpener(Protocol):
 
 @cache
 def _openers() -> Sequence[FrameOpener]:
-    return discover("protocols.wire", "PRIVACY")
+    return discover("protocols.wire", "PRIVACY", deep=False)
 
 
 def open_frame(data: bytes, memory: bytes = b"") -> OpenFrame | None:

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 DIALECTS: dict[str, CardReaderDialect] = {
-    each.name: each for each in discover("protocols.wire", "DIALECT") if each.device_class == "card_reader"
+    each.name: each for each in discover("protocols.wire", "DIALECT", deep=False) if each.device_class == "card_reader"
 }
 
 _HABITS: dict[str, DialectHabits] = {

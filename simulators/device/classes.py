@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
-from protocols.wire.base import Framing, Label, discover
+from protocols.wire.base import Framing, Label, Node, discover
 from simulators.device.base import Device
 
 __all__ = ["DeviceClass", "LineDialect", "class_of_dialect", "device_classes"]
@@ -24,6 +24,8 @@ class LineDialect(Protocol):
     device_class: str
 
     def framing(self) -> Framing: ...
+
+    def tree(self, text: bytes, to_device: bool) -> Node: ...
 
 
 @dataclass(frozen=True, slots=True)

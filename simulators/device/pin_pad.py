@@ -24,7 +24,7 @@ from simulators.device.pin_pad_state import PadState
 __all__ = ["DEVICE_CLASS", "DIALECTS", "PinPadDevice", "build_pin_pad"]
 
 DIALECTS: dict[str, PinPadDialect] = {
-    each.name: each for each in discover("protocols.wire", "DIALECT") if each.device_class == "pin_pad"
+    each.name: each for each in discover("protocols.wire", "DIALECT", deep=False) if each.device_class == "pin_pad"
 }
 
 _WORDS = {

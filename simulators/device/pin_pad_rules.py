@@ -91,10 +91,10 @@ class PinPadOptions:
     """Master keys, with four work keys each."""
     group_bytes: int = 24
     """Longest key of a slot; 8 is the early firmware of "16 groups of 64-bit keys" (AS-01)."""
-    masters: Mapping[int, str] = field(default_factory=_no_masters)
+    masters: Mapping[int, str] = field(default_factory=_no_masters, repr=False)
     terminal: str = ""
     """Number of a terminal (field 41) of the simulated bank: master key 0 is then the one that the bank knows it by."""
-    fleet_key: str = TEST_FLEET_KEY
+    fleet_key: str = field(default=TEST_FLEET_KEY, repr=False)
     """From which *terminal*'s key is derived, in hexadecimal."""
     trailer: bool = True
     """Frames end with 03; False: not before the host asks for it (``45 09``)."""

@@ -15,7 +15,7 @@ from simulators.card.base import Card
 from simulators.device.base import Device, Physical
 from simulators.device.card_reader import DIALECTS, hand_words
 
-__all__ = ["NULL_CARDS", "NULL_DEVICES", "make_null_reader"]
+__all__ = ["NULLS", "NULL_CARDS", "NULL_DEVICES", "make_null_reader"]
 
 ACK, ENQ, EOT = 0x06, 0x05, 0x04
 PLAUSIBLE_ATR = bytes.fromhex("3B6D00000081534D438660441900000001")
@@ -223,3 +223,6 @@ NULL_CARDS: dict[str, Callable[..., Card]] = {
     "always-ok": make_null_card(AlwaysOkCard),
 }
 """Cards, by name."""
+
+NULLS: dict[str, dict[str, Callable[..., Any]]] = {"card_reader": dict(NULL_DEVICES), "card": dict(NULL_CARDS)}
+"""Both, by device class."""

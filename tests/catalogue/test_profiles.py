@@ -23,6 +23,7 @@ from scenarios.profiles import (
 )
 from scenarios.strict_yaml import FileError, parse_model
 from simulators.device.card_reader_rules import ReaderReadings
+from simulators.device.pin_pad_rules import PinPadReadings
 
 # Typed from spec/requirements.md 1.
 PROFILES = {
@@ -90,7 +91,7 @@ def test_the_seven_profiles_are_those_of_the_requirement_catalogue() -> None:
 
 
 def test_the_device_classes_of_this_version() -> None:
-    assert device_class_names() == ("card", "card_reader")
+    assert device_class_names() == ("card", "card_reader", "pin_pad")
 
 
 @pytest.mark.parametrize("profile_id", profile_ids())
@@ -100,7 +101,7 @@ def test_devices_cite_clauses_of_their_own_terminal(profile_id: str) -> None:
         assert set(device.clauses) <= own, device.device_class
 
 
-@pytest.mark.parametrize("name", ["card", "card_reader"])
+@pytest.mark.parametrize("name", ["card", "card_reader", "pin_pad"])
 def test_pics_items_cite_clauses_of_the_catalogue(name: str) -> None:
     for item in device_class_profile(name).pics_items:
         assert set(item.clauses) <= set(catalogue()), item.id
@@ -142,6 +143,26 @@ def test_readings_of_the_simulator_have_the_same_default() -> None:
     named = {each.reading: each for each in device_class_profile("card_reader").parameters if each.reading}
     assert set(named) == set(simulated)
     assert {name: each.default for name, each in named.items()} == simulated
+
+
+def test_readings_of_the_simulated_pin_pad_have_the_same_default() -> None:
+    pad = device_class_profile("pin_pad")
+    named = {each.reading: each.default for each in pad.parameters}
+    simulated = {each.name: getattr(PinPadReadings(), each.name) for each in fields(PinPadReadings)}
+    assert named == {name: value for name, value in simulated.items() if name != "second_codes"}
+    assert [each.id for each in pad.pics_items] == [
+        f"pad.{each}"
+        for each in [
+            "groups",
+            "group_bytes",
+            "sixteen_keys",
+            "sm4",
+            "ibm_3624",
+            "mac_unionpay",
+            "removal_switch",
+            "certificates",
+        ]
+    ]
 
 
 @pytest.mark.parametrize(

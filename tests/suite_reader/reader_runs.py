@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from conformance.execute import execute
-from conformance.inprocess import reader_facts
+from conformance.inprocess import device_facts
 from conformance.model import Check, Outcome, discover_checks
 from conformance.roles.card_reader import ReaderTester
 from conformance.roles.card_reader_view import card_reader_dialect
@@ -46,7 +46,7 @@ class MuteProgram:
 
 
 def run_with_program(check: Check, dialect: str, **options: Any) -> tuple[Outcome, History]:
-    """As :func:`conformance.inprocess.run_reader_check`, with a mute hand and nothing declared."""
+    """As :func:`conformance.inprocess.run_device_check`, with a mute hand and nothing declared."""
 
     async def main() -> tuple[Outcome, History]:
         clock = LoopClock()
@@ -59,7 +59,7 @@ def run_with_program(check: Check, dialect: str, **options: Any) -> tuple[Outcom
             hand=MuteProgram(slot),
             history=history,
             clock=clock,
-            facts=reader_facts(dialect),
+            facts=device_facts(dialect),
         )
         try:
             await tester.open()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from reader_runs import DIALECTS, in_dialect, reader_checks, run_with_program
 
-from conformance.inprocess import run_reader_check
+from conformance.inprocess import run_device_check
 from conformance.model import Verdict
 from protocols.wire.card_reader import Error, Place
 from simulators.device.card_reader import ReaderOptions, ReaderReadings, ReaderTiming
@@ -46,7 +46,7 @@ OTHER_READINGS = {
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_reference_passes_every_check(dialect: str) -> None:
-    verdicts = {each.id: run_reader_check(each, dialect)[0] for each in in_dialect(dialect)}
+    verdicts = {each.id: run_device_check(each, dialect)[0] for each in in_dialect(dialect)}
     assert {key: str(each.cause) for key, each in verdicts.items() if each.verdict is not Verdict.PASS} == {}
 
 
@@ -55,7 +55,7 @@ def test_reference_passes_every_check(dialect: str) -> None:
 def test_no_open_reading_fails(dialect: str, name: str) -> None:
     if name == "stacker" and dialect == "crt310":
         pytest.skip("a CRT-310 has no stacker")
-    outcomes = [run_reader_check(each, dialect, **OTHER_READINGS[name])[0] for each in in_dialect(dialect)]
+    outcomes = [run_device_check(each, dialect, **OTHER_READINGS[name])[0] for each in in_dialect(dialect)]
     bad = {
         each.check_id: str(each.cause) for each in outcomes if each.verdict not in (Verdict.PASS, Verdict.INCONCLUSIVE)
     }
@@ -87,7 +87,7 @@ VALUES = (
 
 def _judged_unfairly(dialect: str, **options: Any) -> dict[str, str]:
     """Checks that call a good reader bad, or break down over it."""
-    outcomes = [run_reader_check(each, dialect, **options)[0] for each in in_dialect(dialect)]
+    outcomes = [run_device_check(each, dialect, **options)[0] for each in in_dialect(dialect)]
     return {each.check_id: str(each.cause) for each in outcomes if each.verdict in (Verdict.FAIL, Verdict.ERROR)}
 
 
@@ -140,7 +140,7 @@ def test_check_fails_its_mutant(check_id: str, mutant_id: str) -> None:
     dialects = [
         each for each in DIALECTS if each in (check.variants or DIALECTS) and each in (mutant.variants or DIALECTS)
     ]
-    verdicts = [run_reader_check(check, each, mutant.make)[0].verdict for each in dialects]
+    verdicts = [run_device_check(check, each, mutant.make)[0].verdict for each in dialects]
     assert Verdict.FAIL in verdicts
 
 
@@ -150,14 +150,14 @@ def test_null_devices_pass_nothing(name: str) -> None:
         (each.id, dialect)
         for dialect in DIALECTS
         for each in in_dialect(dialect)
-        if run_reader_check(each, dialect, NULL_DEVICES[name])[0].verdict is Verdict.PASS
+        if run_device_check(each, dialect, NULL_DEVICES[name])[0].verdict is Verdict.PASS
     ]
     assert passed == []
 
 
 def test_same_seed_same_history() -> None:
     check = reader_checks()["reader.move.eject"]
-    first, second = (run_reader_check(check, "crt591", seed=3)[1] for _ in range(2))
+    first, second = (run_device_check(check, "crt591", seed=3)[1] for _ in range(2))
     assert first.head == second.head
 
 

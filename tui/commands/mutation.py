@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["GATE_LABELS", "measure", "register", "show_gate"]
 
-CLASSES = ("card_reader", "card")
 
 GATE_LABELS: dict[str, Label] = {
     "survivors": Label("没有任何检查发现的变异体", "mutants that nothing kills"),
@@ -42,7 +41,7 @@ def register(app: typer.Typer) -> None:
             bool, typer.Option("--list", help=option_help("只列出故障设备", "only list the faulty devices"))
         ] = False,
         device_class: Annotated[
-            str, typer.Option("--class", metavar="C", help=option_help("设备类", "card_reader | card"))
+            str, typer.Option("--class", metavar="C", help=option_help("设备类", "card_reader | pin_pad | card"))
         ] = "",
         workers: Annotated[
             int | None, typer.Option("--workers", min=1, max=64, help=option_help("进程数", "worker processes"))
@@ -51,14 +50,17 @@ def register(app: typer.Typer) -> None:
             bool, typer.Option("--refresh", help=option_help("重新测量，不用缓存", "measure anew"))
         ] = False,
     ) -> int:
-        if device_class not in ("", *CLASSES):
-            raise typer.BadParameter(f"--class: {' | '.join(CLASSES)}")
+        from scenarios.service import device_class_names
+
+        known = device_class_names()
+        if device_class not in ("", *known):
+            raise typer.BadParameter(f"--class: {' | '.join(known)}")
         if list_:
             return _list(console, device_class)
         from conformance.service import gate, reference_verdicts
 
         matrix = measure(console, device_class, workers, refresh)
-        classes = (device_class,) if device_class else CLASSES
+        classes = (device_class,) if device_class else known
         judged = gate(matrix, reference_verdicts(classes))
         show_gate(console, matrix, judged)
         console.document({"open": judged.open, "gate": judged, "matrix": matrix})
@@ -68,10 +70,11 @@ def register(app: typer.Typer) -> None:
 def measure(console: Console, device_class: str = "", workers: int | None = None, refresh: bool = False) -> KillMatrix:
     """The matrix with progress: from the cache unless something was asked that the cache does not hold."""
     from conformance.service import cache_folder, cached_matrix, kill_matrix
+    from scenarios.service import device_class_names
 
     with matrix_progress(console) as progress:
         if device_class or workers:
-            return kill_matrix((device_class,) if device_class else CLASSES, workers or 2, progress)
+            return kill_matrix((device_class,) if device_class else device_class_names(), workers or 2, progress)
         if refresh:
             for path in cache_folder().glob("kill-matrix-*.json"):
                 path.unlink()
