@@ -49,10 +49,13 @@ class Payer:
     behaviour: Behaviour
 
 
-def payment_code(family: Family, resident_number: int, nonce: int, behaviour: Behaviour | str = Behaviour.PAYS) -> str:
+def payment_code(
+    family: Family | str, resident_number: int, nonce: int, behaviour: Behaviour | str = Behaviour.PAYS
+) -> str:
     """The code that *resident_number* shows for the *nonce*-th time. Raises ValueError for what has no code."""
     if not 0 < resident_number < 100_000_000 or not 0 <= nonce <= MOST_NONCE:
         raise ValueError(f"a code has room for residents up to 99999999 and nonces up to {MOST_NONCE}")
+    family = Family(family)
     turn = 0 if family is Family.UNIONPAY else nonce % _PREFIXES
     room = _LENGTH[family] - 12
     acts = _BEHAVIOURS.index(Behaviour(behaviour))

@@ -15,9 +15,9 @@ from protocols.wire.qr.payment_codes import Family
 from protocols.wire.qr.signing import public_key
 from simulators.peer.base import PeerOptions, Setting, Temper
 from simulators.peer.qr_codes import Behaviour
-from simulators.peer.qr_keys import WECHAT_KEY, merchant_key
+from simulators.peer.qr_keys import WECHAT_KEY, gateway_key, merchant_key, private_text, public_text
 
-__all__ = ["SETTINGS", "FamilyTerms", "GatewayTerms", "gateway_terms"]
+__all__ = ["SETTINGS", "FamilyTerms", "GatewayTerms", "gateway_terms", "merchant_settings"]
 
 BY_CODE = "by-code"
 DAY_S = 86_400.0
@@ -131,6 +131,21 @@ def gateway_terms(options: PeerOptions) -> GatewayTerms:
         bill_hour=9 if options.temper == "realistic" else 10,
         families=_families(options.temper, numbers["cutover_hour"]),
     )
+
+
+def merchant_settings(options: PeerOptions | None = None) -> dict[str, str]:
+    """The merchant's end of a gateway with *options*: its numbers and the bench's own test keys, by the names that a
+    client of all three families needs. Of a gateway with another ``merchant_key`` the private half is not known here."""
+    terms = gateway_terms(options or PeerOptions())
+    return {
+        "wechat_appid": terms.wechat_appid,
+        "wechat_mch_id": terms.wechat_mch_id,
+        "wechat_key": terms.wechat_key,
+        "alipay_app_id": terms.alipay_app_id,
+        "unionpay_mer_id": terms.unionpay_mer_id,
+        "merchant_private_key": private_text(merchant_key()),
+        "gateway_public_key": public_text(gateway_key()),
+    }
 
 
 def _families(temper: Temper, cutover_hour: int) -> Mapping[Family, FamilyTerms]:

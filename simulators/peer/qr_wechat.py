@@ -157,6 +157,8 @@ class WechatFace:
         except Refused as refused:
             return self._refusal(refused)
         state, text = _STATES[order.state]
+        if order.why == "timeout":
+            state, text = "REVOKED", "订单已撤销"  # by itself, at 45 s
         if order.state == "paid" and order.refunds:
             state, text = "REFUND", "转入退款"
         no = other_number(order.no) if twist == "wrong-reference" else order.no
@@ -174,7 +176,7 @@ class WechatFace:
             recall = "Y" if refused.again else "N"
             return wechat.ReverseReply(**self._refusal(refused).model_dump(), out_trade_no=no, recall=recall)
         if cancelled.repeated:
-            reversed_ = cancelled.action == "refund"
+            reversed_ = cancelled.action == "refund" or cancelled.order.why == "timeout"
             failure = self._failed(
                 "ORDERREVERSED" if reversed_ else "ORDERCLOSED", "订单已撤销" if reversed_ else "订单已关闭"
             )

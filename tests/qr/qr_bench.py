@@ -221,7 +221,7 @@ DAY_S = 86_400
 STATES: dict[str, dict[Family, str]] = {
     "paid": {Family.WECHAT: "SUCCESS", Family.ALIPAY: "TRADE_SUCCESS", Family.UNIONPAY: "SUCCESS"},
     "waiting": {Family.WECHAT: "USERPAYING", Family.ALIPAY: "WAIT_BUYER_PAY", Family.UNIONPAY: "PROCESSING"},
-    "closed": {Family.WECHAT: "CLOSED", Family.ALIPAY: "TRADE_CLOSED", Family.UNIONPAY: "CLOSED"},
+    "timeout": {Family.WECHAT: "REVOKED", Family.ALIPAY: "TRADE_CLOSED", Family.UNIONPAY: "CLOSED"},
     "failed": {Family.WECHAT: "PAYERROR", Family.ALIPAY: "TRADE_CLOSED", Family.UNIONPAY: "FAILED"},
     "reversed": {Family.WECHAT: "REVOKED", Family.ALIPAY: "TRADE_CLOSED", Family.UNIONPAY: "REVERSED"},
 }

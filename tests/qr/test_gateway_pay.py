@@ -172,7 +172,7 @@ class TestPay:
         bench.now += closes - 0.1
         assert state_of(family, merchant.query("DG1")) == STATES["waiting"][family]
         bench.now += 0.2
-        assert state_of(family, merchant.query("DG1")) == STATES["closed"][family]
+        assert state_of(family, merchant.query("DG1")) == STATES["timeout"][family]
         assert list(bench.peer.book()) == []
 
     def test_payer_declines(self, family: Family) -> None:

@@ -119,8 +119,8 @@ class TestCancelOfOneFamily:
         reply = merchant.cancel("DG1")
         assert (reply["err_code"], reply["recall"]) == ("USERPAYING", "Y")
         bench.now += 25.1
-        assert merchant.query("DG1")["trade_state"] == "CLOSED"
-        assert merchant.cancel("DG1")["err_code"] == "ORDERCLOSED"
+        assert merchant.query("DG1")["trade_state"] == "REVOKED"  # by itself, at 45 s
+        assert merchant.cancel("DG1")["err_code"] == "ORDERREVERSED"
 
     def test_wechat_of_the_field_closes_it(self) -> None:
         bench = realistic()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from settlement.conftest import DictionaryChannel, Far, MemoryStore, new_connection
@@ -27,24 +29,23 @@ from simulators.peer.delivery import deliver
 from simulators.peer.faults import FaultSwitch, PeerFault
 from simulators.peer.qr import QrGateway
 from simulators.peer.qr_codes import Behaviour, payment_code
-from simulators.peer.qr_keys import WECHAT_KEY, gateway_key, merchant_key, merchant_sealing, private_text, public_text
+from simulators.peer.qr_keys import merchant_sealing
+from simulators.peer.qr_terms import merchant_settings
 
-from .qr_bench import APP_ID, APPID, MCH_ID, MER_ID, MORNING
+from .qr_bench import MORNING
 
 LATENCY_S = 0.05
 
 
 def config(sign_type: str = "RSA2") -> QrConfig:
-    return QrConfig(
-        wechat_appid=APPID,
-        wechat_mch_id=MCH_ID,
-        wechat_key=WECHAT_KEY,
-        alipay_app_id=APP_ID,
-        unionpay_mer_id=MER_ID,
-        merchant_private_key=private_text(merchant_key()),
-        gateway_public_key=public_text(gateway_key()),
-        sealing=merchant_sealing("SM2") if sign_type == "SM2" else None,
-    )
+    sealing = merchant_sealing("SM2") if sign_type == "SM2" else None
+    return QrConfig(**merchant_settings(), sealing=sealing)
+
+
+@lru_cache
+def template() -> sqlite3.Connection:
+    """An empty database: its tables are made once and copied."""
+    return new_connection()
 
 
 class Network:
@@ -93,7 +94,8 @@ class World:
     count: int = 0
 
     def __post_init__(self) -> None:
-        self.connection = new_connection()
+        self.connection = sqlite3.connect(":memory:", isolation_level=None)
+        template().backup(self.connection)
         self.far = Far()
         self.switch = FaultSwitch(self.faults)
         self.peer = self._peer()

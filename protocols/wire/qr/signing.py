@@ -13,6 +13,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -81,8 +82,12 @@ def _der(text: str) -> bytes:
         raise WireError("a key is base64 of its DER form, with or without PEM lines") from None
 
 
+@lru_cache(maxsize=8)
 def private_key(text: str) -> RSAPrivateKey:
-    """The key of *text*: base64 of PKCS#8 or PKCS#1, PEM lines or none. Raises :class:`WireError`, which shows nothing."""
+    """The key of *text*: base64 of PKCS#8 or PKCS#1, PEM lines or none. Raises :class:`WireError`, which shows nothing.
+
+    Kept: to prove that its primes are primes takes longer than a hundred signatures.
+    """
     try:
         key = load_der_private_key(_der(text), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -92,6 +97,7 @@ def private_key(text: str) -> RSAPrivateKey:
     return key
 
 
+@lru_cache(maxsize=8)
 def public_key(text: str) -> RSAPublicKey:
     """The key of *text*: base64 of SubjectPublicKeyInfo, PEM lines or none. Raises :class:`WireError`."""
     try:
