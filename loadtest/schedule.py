@@ -8,27 +8,31 @@ the fleet into one phase. Here every arrival has an *intended* instant, and late
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from protocols.seeded import SeededChoice
 
-__all__ = ["Arrival", "Stage", "arrivals"]
+__all__ = ["Arrival", "Beat", "Stage", "arrivals", "beats", "total_s"]
 
 Shape = Literal["steady", "poisson", "barrier"]
+
+GATHERING = 0.8
+"""The part of a barrier stage in which its services begin; the rest is left for the last ones to get ready."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One part of a load. ``steady`` and ``poisson``: ``rate_per_s`` services a second for ``for_s``; ``barrier``: ``count``
-    kiosks press pay in the same second, ``at_s`` after the stage has begun (their services begin ``for_s`` before)."""
+    kiosks press pay in the same instant, ``for_s`` after the stage has begun. Nobody comes during ``rest_s`` after it."""
 
     name: str
     shape: Shape
     for_s: float
     rate_per_s: float = 0.0
     count: int = 0
+    rest_s: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.for_s <= 3600:
@@ -50,17 +54,45 @@ class Arrival:
     press_s: float | None = None
 
 
-def arrivals(stages: tuple[Stage, ...], kiosks: int, seed: int) -> Iterator[Arrival]:
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Heartbeat number ``seq`` of a kiosk, ``at_s`` after the beginning of the load."""
+
+    at_s: float
+    kiosk: int
+    seq: int
+
+
+def total_s(stages: Sequence[Stage]) -> float:
+    """From the beginning of the first stage to the end of the last one's rest."""
+    return sum(each.for_s + each.rest_s for each in stages)
+
+
+def arrivals(stages: Sequence[Stage], kiosks: int, seed: int) -> Iterator[Arrival]:
     """Every arrival of the load in the order of time. The kiosks take turns in a shuffled order, so that no kiosk is asked
-    for a second service while a full round has not passed."""
+    for a second service while a full round has not passed. Raises ValueError for a barrier of more kiosks than there are."""
     choice = SeededChoice(seed, "arrivals")
     order = _shuffled(kiosks, choice)
     turn, begins = 0, 0.0
     for stage in stages:
+        if stage.count > kiosks:
+            raise ValueError(f"stage {stage.name!r}: {stage.count} kiosks press together, there are {kiosks}")
         for at_s, press_s in _times(stage, begins, choice):
             yield Arrival(at_s, order[turn % kiosks], stage.name, press_s)
             turn += 1
-        begins += stage.for_s
+        begins += stage.for_s + stage.rest_s
+
+
+def beats(kiosks: int, period_s: float, until_s: float, seed: int) -> Iterator[Beat]:
+    """Every heartbeat before *until_s* in the order of time. The phases are spread evenly over the period and shuffled: a
+    fleet that beats in one phase is a burst that no city has (measured-load 2, trap 1)."""
+    order = _shuffled(kiosks, SeededChoice(seed, "heartbeats"))
+    for seq in range(math.ceil(until_s / period_s)):
+        for place, kiosk in enumerate(order):
+            at_s = (seq + place / kiosks) * period_s
+            if at_s >= until_s:
+                return
+            yield Beat(at_s, kiosk, seq)
 
 
 def _shuffled(kiosks: int, choice: SeededChoice) -> list[int]:
@@ -74,7 +106,7 @@ def _shuffled(kiosks: int, choice: SeededChoice) -> list[int]:
 def _times(stage: Stage, begins: float, choice: SeededChoice) -> Iterator[tuple[float, float | None]]:
     match stage.shape:
         case "steady":
-            for number in range(math.floor(stage.rate_per_s * stage.for_s)):
+            for number in range(math.floor(stage.rate_per_s * stage.for_s + 1e-9)):
                 yield begins + number / stage.rate_per_s, None
         case "poisson":
             at = begins
@@ -83,7 +115,7 @@ def _times(stage: Stage, begins: float, choice: SeededChoice) -> Iterator[tuple[
         case "barrier":
             # Everybody gets to the quote during the stage, evenly, and presses at its end.
             for number in range(stage.count):
-                yield begins + 0.8 * stage.for_s * number / stage.count, begins + stage.for_s
+                yield begins + GATHERING * stage.for_s * number / stage.count, begins + stage.for_s
 
 
 def _exponential(rate_per_s: float, choice: SeededChoice) -> float:

@@ -1,0 +1,208 @@
+"""What a load says, in plain words of two languages, and the exit code that it decides. Pure.
+
+Three kinds of findings, and their order matters. What is **so whatever the generator did** (money, refusals, unpaid services)
+breaks the load: exit code 1. Where the **generator was the bottleneck** nothing is said about the system's speed: exit code 2.
+Only then do **times** count: exit code 1 where one is beyond its limit, 0 where all hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from loadtest.summary import LoadSummary, StageSummary
+from protocols.wire.base import Label
+from scenarios.load_model import LoadFile, StageSpec
+
+__all__ = ["BROKEN", "PASSED", "UNDECIDED", "Line", "Verdict", "judge"]
+
+PASSED, BROKEN, UNDECIDED = 0, 1, 2
+"""Exit codes: all holds; a threshold is broken; nothing was said about the system."""
+
+Kind = Literal["money", "fact", "generator", "time", "run"]
+Overall = Literal["passed", "broken", "generator-was-the-bottleneck", "generator-failed", "stopped", "not-brought-up"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that was looked at: what was measured, what the limit is, whether it holds."""
+
+    kind: Kind
+    stage: str
+    what: Label
+    measured: str
+    limit: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    exit_code: int
+    overall: Overall
+    text: Label
+    lines: tuple[Line, ...]
+
+    @property
+    def broken(self) -> tuple[Line, ...]:
+        return tuple(each for each in self.lines if not each.holds)
+
+
+_TEXTS: dict[Overall, Label] = {
+    "passed": Label("通过：全部限值成立，没有丢失，没有重复，各方账目一致", "passed: every limit holds, nothing lost or doubled, books equal"),
+    "broken": Label("不通过：有限值被突破", "broken: a limit does not hold"),
+    "generator-was-the-bottleneck": Label(
+        "无结论：压力发生器自身成为瓶颈，本次不能说明系统的快慢",
+        "no conclusion: the generator was the bottleneck, this run says nothing about the speed of the system",
+    ),
+    "generator-failed": Label("无结论：压力发生器出错", "no conclusion: the generator failed"),
+    "stopped": Label("无结论：负载被中途停止", "no conclusion: the load was stopped before its end"),
+    "not-brought-up": Label("无结论：台架没有立起来", "no conclusion: the bench could not be brought up"),
+}  # fmt: skip
+
+
+def judge(load: LoadFile, summary: LoadSummary, money: Sequence[str] | None) -> Verdict:
+    """The verdict. *money*: what the oracles found wrong, empty for nothing; None: the books could not be read, which no
+    passing load can have."""
+    lines = tuple(_lines(load, summary, money))
+    return _verdict(summary, lines)
+
+
+def _verdict(summary: LoadSummary, lines: tuple[Line, ...]) -> Verdict:
+    def broken(*kinds: Kind) -> bool:
+        return any(not each.holds and each.kind in kinds for each in lines)
+
+    status = summary.generator.status
+    if broken("money", "fact"):
+        overall: Overall = "broken"
+    elif status == "not-ready":
+        overall = "not-brought-up"
+    elif status == "stopped":
+        overall = "stopped"
+    elif status != "complete":
+        overall = "generator-failed"
+    elif broken("generator"):
+        overall = "generator-was-the-bottleneck"
+    elif broken("time"):
+        overall = "broken"
+    else:
+        overall = "passed"
+    code = {"passed": PASSED, "broken": BROKEN}.get(overall, UNDECIDED)
+    return Verdict(code, overall, _TEXTS[overall], lines)
+
+
+def _lines(load: LoadFile, summary: LoadSummary, money: Sequence[str] | None) -> Iterator[Line]:
+    yield _run_line(summary)
+    if summary.generator.status == "not-ready":
+        return
+    specs = {each.stage: each for each in load.stages}
+    for stage in summary.stages:
+        spec = specs[stage.stage]
+        yield from _of_generator(load, spec, stage)
+        yield from _times(spec, stage)
+        if summary.generator.status == "complete":
+            yield _everybody_came(stage)
+    yield from _facts(load, summary)
+    yield _money_line(summary, money)
+
+
+def _run_line(summary: LoadSummary) -> Line:
+    report = summary.generator
+    what = Label("压力发生器运行到结束", "the generator ran to its end")
+    shown = " ".join(filter(None, (report.status, report.error)))
+    return Line("run", "", what, shown, "complete", report.status == "complete")
+
+
+# The generator.
+
+
+def _of_generator(load: LoadFile, spec: StageSpec, stage: StageSummary) -> Iterator[Line]:
+    tightest_ms = spec.limits.tightest_ms
+    assert tightest_ms is not None, "a stage has at least one limit"
+    most_ms = load.limits.lag_share * tightest_ms
+    lag = Label("发生器自身的滞后 p99", "the generator's own lag, p99")
+    yield Line("generator", stage.stage, lag, _ms(stage.lag.p99_ms), f"<= {_ms(most_ms)}", stage.lag.p99_ms <= most_ms)
+    cpu = Label("发生器占一个核的比例，最忙一秒", "the generator's share of a core, busiest second")
+    yield Line(
+        "generator",
+        stage.stage,
+        cpu,
+        f"{stage.cpu:.0%}",
+        f"<= {load.limits.generator_cpu:.0%}",
+        stage.cpu <= load.limits.generator_cpu,
+    )
+
+
+def _everybody_came(stage: StageSummary) -> Line:
+    what = Label("按计划到达的市民", "citizens who came as planned")
+    holds = stage.planned > 0 and stage.offered == stage.planned
+    return Line("generator", stage.stage, what, str(stage.offered), f"= {stage.planned}", holds)
+
+
+# Times.
+
+
+def _times(spec: StageSpec, stage: StageSummary) -> Iterator[Line]:
+    limits = spec.limits
+    if limits.api_p99_ms is not None:
+        what = Label("接口调用 p99，自计划时刻起", "an API call, p99, from its intended instant")
+        yield _time(stage.stage, what, stage.api.p99_ms, limits.api_p99_ms, stage.api.count)
+    if limits.quoted_p99_ms is not None:
+        what = Label("从开单到报价 p99", "from opening to the quote, p99")
+        yield _time(stage.stage, what, stage.quoted.p99_ms, limits.quoted_p99_ms, stage.quoted.count)
+    if limits.decided_p99_ms is not None:
+        what = Label("从按下支付到有结果 p99", "from the press of pay to the decision, p99")
+        yield _time(stage.stage, what, stage.decided.p99_ms, limits.decided_p99_ms, stage.decided.count)
+    if limits.all_decided_s is not None:
+        what = Label("最后一笔支付有结果", "the last payment is decided")
+        yield _time(stage.stage, what, stage.decided.most_ms, limits.all_decided_s * 1000, stage.decided.count)
+    if spec.shape == "barrier":
+        what = Label("同一秒按下支付的自助机", "kiosks that pressed pay in the same second")
+        yield Line(
+            "time", stage.stage, what, str(stage.in_one_second), f"= {spec.count}", stage.in_one_second == spec.count
+        )
+
+
+def _time(stage: str, what: Label, measured_ms: float, limit_ms: float, samples: int) -> Line:
+    """A time without a sample does not hold: nothing was seen."""
+    return Line(
+        "time", stage, what, f"{_ms(measured_ms)} ({samples})", f"<= {_ms(limit_ms)}", samples > 0 and measured_ms <= limit_ms
+    )  # fmt: skip
+
+
+# Facts.
+
+
+def _facts(load: LoadFile, summary: LoadSummary) -> Iterator[Line]:
+    limits, stopped = load.limits, summary.generator.status == "stopped"
+    counts: tuple[tuple[Kind, Label, int, int], ...] = (
+        ("fact", Label("被拒绝的调用", "calls that were refused"), summary.total("refused"), limits.refused),
+        ("time", Label("始终没有回复的调用", "calls that were never answered"), summary.total("unanswered"), limits.unanswered),
+        ("fact", Label("没有支付成功的服务", "services that were not paid"), summary.total("not_paid"), limits.not_paid),
+        ("time", Label("因自助机仍忙而放弃的市民", "citizens dropped because their kiosk was still busy"), summary.total("dropped"), limits.dropped),
+    )  # fmt: skip
+    for kind, what, count, most in counts:
+        # A stop cuts services off in their middle: then these counts say nothing.
+        yield Line("time" if stopped else kind, "", what, str(count), f"<= {most}", count <= most)
+    undecided = summary.total("undecided")
+    what = Label("按下支付而始终没有结果", "pressed pay and never heard a decision")
+    yield Line("time" if stopped else "fact", "", what, str(undecided), "<= 0", undecided == 0)
+    unfinished = summary.generator.unfinished
+    what = Label("结束时仍未完成的服务", "services still under way at the end")
+    yield Line("time", "", what, str(unfinished), "<= 0", unfinished == 0)
+    paid = summary.total("paid")
+    what = Label("支付成功的服务", "services that were paid")
+    yield Line("time" if stopped else "fact", "", what, str(paid), ">= 1", paid >= 1)
+
+
+def _money_line(summary: LoadSummary, money: Sequence[str] | None) -> Line:
+    what = Label("丢失、重复、账目不一致", "lost, doubled, books that differ")
+    if money is None:  # of a load that was stopped nobody has waited for the end of what was under way
+        kind: Kind = "run" if summary.generator.status == "stopped" else "money"
+        return Line(kind, "", what, "账目无法读取 / the books could not be read", "0", False)
+    shown = str(len(money)) if not money else f"{len(money)}: {money[0]}"
+    return Line("money", "", what, shown, "0", not money)
+
+
+def _ms(milliseconds: float) -> str:
+    return f"{milliseconds:.1f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.2f} s"
