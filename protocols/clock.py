@@ -103,7 +103,7 @@ class _JumpingSelector(selectors.SelectSelector):
 
     def __init__(self) -> None:
         super().__init__()
-        self.virtual_s = 0.0
+        self._exact_s = self.virtual_s = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
@@ -111,7 +111,10 @@ class _JumpingSelector(selectors.SelectSelector):
             return ready
         if timeout is None:
             raise RuntimeError("virtual clock: every task waits and no timer is set, so nothing can ever happen")
-        self.virtual_s += max(0.0, timeout)
+        self._exact_s += max(0.0, timeout)
+        # Rounded to the microsecond: sums of floats must not make two equal schedules differ. The exact sum is kept all
+        # the same, or waits of less than half of that would never end.
+        self.virtual_s = round(self._exact_s, 6)
         return []
 
 
@@ -123,8 +126,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(self._jumping)
 
     def time(self) -> float:
-        # Rounded to the microsecond: sums of floats must not make two equal schedules differ.
-        return round(self._jumping.virtual_s, 6)
+        return self._jumping.virtual_s
 
 
 def run_virtual(main: Coroutine[Any, Any, T]) -> T:

@@ -6,6 +6,8 @@ answer, acknowledge. A conformance suite uses the same two, and the port alone w
 
 from __future__ import annotations
 
+import asyncio
+
 from protocols.driver.line_port import DAMAGED, MAX_ITEMS_AN_EXCHANGE, LinePort, NoReply
 from protocols.link.base import LinkClosed, LinkError
 from protocols.wire.base import Control, Frame, WireError
@@ -29,11 +31,13 @@ class ReaderRefused(LinkError):
 
 
 class CardReader:
-    """A card reader, whatever its dialect. Every call ends: by answer, by :class:`NoReply`, or by LinkClosed."""
+    """A card reader, whatever its dialect. Every call ends: by answer, by :class:`NoReply`, or by LinkClosed. Calls that come
+    while one is under way wait for their turn: the line carries one exchange at a time."""
 
     def __init__(self, port: ReaderPort) -> None:
         self.port = port
         self.dialect = port.dialect
+        self._turn = asyncio.Lock()
         self._copies_about = False
         """A command was sent again into silence: the reader may have kept the copy, and answer it later."""
 
@@ -55,6 +59,10 @@ class CardReader:
         Frames have no number, so a command whose ACK was lost is executed once more when it is sent again
         (open-readings.md). One that must not be, such as a PIN try, is not *repeatable*: it is sent again after NAK only.
         """
+        async with self._turn:
+            return await self._exchange(text, reply_limit_s, repeatable)
+
+    async def _exchange(self, text: bytes, reply_limit_s: float | None, repeatable: bool) -> Reply:
         rules, frame = self.dialect.rules, self.port.dialect.framing().wrap(text)
         limit_s = reply_limit_s or rules.timing.reply_s
         await self._deliver(frame, repeatable)

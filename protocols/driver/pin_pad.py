@@ -165,7 +165,7 @@ class PinPad:
         Keys stay. Raises :class:`PadRefused` with the self-test's finding: a removed pad says that its keys are lost.
         """
         self._settings.clear()
-        self._entering = self._timed_out = False
+        await self._forget_answers()
         await self.demand(Request(Op.RESET))
         version = await self.demand(Request(Op.VERSION))
         await self._set(Setting.LOAD_CIPHER, Cipher.TDES)
@@ -270,8 +270,8 @@ class PinPad:
             await self._close()
 
     async def abort(self) -> None:
-        """Close the keys and forget what was being entered."""
-        self._entering = False
+        """Close the keys and forget what was being entered, wherever a call was left."""
+        await self._forget_answers()
         await self.demand(Request(Op.KEYPAD, keypad=Keypad.CLOSED))
 
     async def aclose(self) -> None:
@@ -321,6 +321,11 @@ class PinPad:
         if not reply.ok:
             raise PadRefused(request, reply)
         return reply.data
+
+    async def _forget_answers(self) -> None:
+        """Let what is still on its way arrive: an answer that nobody waits for would be taken for the next command's."""
+        self._entering = self._timed_out = False
+        await self.port.drain(self.dialect.rules.timing.resync_s)
 
     async def _close(self) -> None:
         """Close the keypad after an entry. When the caller was cancelled, nothing is sent: it calls :meth:`abort`."""

@@ -16,6 +16,7 @@ from protocols.seeded import SeededChoice
 from reference_impl.kiosk.bank_card import BankCardReader, StripeReader
 from reference_impl.kiosk.bays import CardBay, MotorBay, NoBay, SlotBay
 from reference_impl.kiosk.business.menu import Terms
+from reference_impl.kiosk.chip_card import ChipReader
 from reference_impl.kiosk.codes import LinkCodes
 from reference_impl.kiosk.command_line import dialects, pad_dialects, terms_of
 from reference_impl.kiosk.desk import Desk
@@ -86,7 +87,7 @@ async def counter_of(options: argparse.Namespace, bay: CardBay) -> Counter:
         outbox = Outbox.open(Path(options.outbox), clock.now)
         undo.callback(outbox.aclose)
         keypad = _keypad_of(options, clock, platform)
-        cards: BankCardReader | None = StripeReader(bay, clock) if isinstance(bay, MotorBay) else None
+        cards = _cards_of(bay, clock)
         codes = LinkCodes(await open_link(options.scanner, clock)) if options.scanner is not None else None
         desk = Desk(
             platform,
@@ -117,6 +118,14 @@ async def _platform_of(options: argparse.Namespace, clock: Clock, key: bytes) ->
         await platform.aclose()
         raise
     return platform
+
+
+def _cards_of(bay: CardBay, clock: Clock) -> BankCardReader | None:
+    """The chip of the card in *bay*, and in a motorised reader its stripe."""
+    if isinstance(bay, NoBay):
+        return None
+    stripe = StripeReader(bay, clock) if isinstance(bay, MotorBay) else None
+    return ChipReader(bay, clock, lambda: os.urandom(4), stripe)
 
 
 def _keypad_of(options: argparse.Namespace, clock: Clock, platform: PlatformClient) -> Keypad | None:

@@ -1,7 +1,6 @@
 """The seam to bank cards, and the provider that reads the magnetic stripe of the card in a motorised reader.
 
-A social security card with financial function is a bank card too. A provider that reads its chip (PBOC) fits the same seam
-and gives ``entry_mode`` 051, the sequence number and the chip data.
+A social security card with financial function is a bank card too. The provider that reads its chip is in ``chip_card.py``.
 """
 
 from __future__ import annotations
@@ -12,11 +11,11 @@ from typing import Protocol
 from protocols.clock import Clock
 from protocols.link.base import LinkError
 from protocols.wire.base import WireError
-from reference_impl.kiosk.bays import MotorBay
+from reference_impl.kiosk.bays import CardBay, MotorBay
 from reference_impl.kiosk.business.answers import bank_card_of
 from reference_impl.kiosk.business.works import BankCard
 
-__all__ = ["BankCardReader", "CardUnreadable", "StripeReader"]
+__all__ = ["BankCardReader", "CardUnreadable", "StripeReader", "card_inside"]
 
 LOOK_EVERY_S = 0.2
 
@@ -26,8 +25,9 @@ class CardUnreadable(Exception):
 
 
 class BankCardReader(Protocol):
-    async def read(self) -> BankCard:
-        """The bank data of the card inside; where none is inside, one is let in and waited for. May be cancelled.
+    async def read(self, amount_fen: int) -> BankCard:
+        """The bank data of the card inside, for a payment of *amount_fen*; where none is inside, one is let in and waited
+        for. May be cancelled.
 
         Raises :class:`CardUnreadable`, and LinkError and its kinds of the reader.
         """
@@ -40,9 +40,8 @@ class StripeReader:
     def __init__(self, bay: MotorBay, clock: Clock) -> None:
         self._bay, self._clock = bay, clock
 
-    async def read(self) -> BankCard:
-        if not (await self._bay.look()).in_reader:
-            await self._let_in()
+    async def read(self, amount_fen: int) -> BankCard:
+        await card_inside(self._bay, self._clock)
         try:
             text = await self._bay.track_2()
         except WireError as error:
@@ -52,18 +51,23 @@ class StripeReader:
             raise CardUnreadable("track 2 holds no bank card")
         return card
 
-    async def _let_in(self) -> None:
-        await self._bay.open_entry()
-        try:
-            while not (await self._bay.look()).in_reader:
-                await self._clock.sleep_until(self._clock.now() + LOOK_EVERY_S)
-            await self._bay.take_in()
-        finally:
-            # Also when the citizen turned away: the entry does not stay open for the next one's card.
-            await asyncio.shield(self._shut())
 
-    async def _shut(self) -> None:
-        try:
-            await self._bay.close_entry()
-        except LinkError:
-            return  # the next look at the reader says what is wrong with it
+async def card_inside(bay: CardBay, clock: Clock) -> None:
+    """Wait until a card is inside *bay*, letting one in where there is none. May be cancelled."""
+    if (await bay.look()).in_reader:
+        return
+    await bay.open_entry()
+    try:
+        while not (await bay.look()).in_reader:
+            await clock.sleep_until(clock.now() + LOOK_EVERY_S)
+        await bay.take_in()
+    finally:
+        # Also when the citizen turned away: the entry does not stay open for the next one's card.
+        await asyncio.shield(_shut(bay))
+
+
+async def _shut(bay: CardBay) -> None:
+    try:
+        await bay.close_entry()
+    except LinkError:
+        return  # the next look at the reader says what is wrong with it

@@ -239,7 +239,7 @@ class Desk:
                     return Broken("no-keypad")
                 return await self.keypad.block_of(work.pan, work.limit_s, work.fresh_key)
             case ReadBankCard():
-                return await _or_wait(self.cards, lambda cards: _card_of(cards))
+                return await _or_wait(self.cards, lambda cards: _card_of(cards, work.amount_fen))
             case ScanCode():
                 return await _or_wait(self.codes, lambda codes: _code_of(codes))
             case PrintSlip():
@@ -256,8 +256,8 @@ async def _or_wait(source: T | None, ask: Callable[[T], Awaitable[BusinessEvent]
     return await ask(source)
 
 
-async def _card_of(cards: BankCardReader) -> BusinessEvent:
-    return CardRead(await cards.read())
+async def _card_of(cards: BankCardReader, amount_fen: int) -> BusinessEvent:
+    return CardRead(await cards.read(amount_fen))
 
 
 async def _code_of(codes: CodeSource) -> BusinessEvent:

@@ -69,6 +69,7 @@ class SimulatedKiosk:
         self._box: Outbox | None = None
         self._starts = 0
         self.waiting: list[Citizen] = []
+        self._wake = asyncio.Event()
         self.failed: BaseException | None = None
 
     @property
@@ -114,11 +115,28 @@ class SimulatedKiosk:
             citizen = self._next_citizen()
             if citizen is None:
                 await self._settle(self._box, until_reached=False)
-                await self._clock.sleep_until(self._clock.now() + SETTLE_PAUSE_S)
+                await self._rest(len(self._box) > 0)
                 continue
             pad.citizen = citizen
             await self._serve(citizen, self._box, pad)
             self.waiting.remove(citizen)
+
+    def come(self, citizen: Citizen) -> None:
+        """Somebody is on their way; they are served when their time has come."""
+        self.waiting.append(citizen)
+        self._wake.set()
+
+    async def _rest(self, something_open: bool) -> None:
+        """Until the next citizen comes, or what is open should be asked for again."""
+        times = [each.plan.at_s for each in self.waiting]
+        if something_open:
+            times.append(self._clock.now() + SETTLE_PAUSE_S)
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(max(min(times) - self._clock.now(), 0.001) if times else None):
+                await self._wake.wait()
+        except TimeoutError:
+            return
 
     def _next_citizen(self) -> Citizen | None:
         now = self._clock.now()

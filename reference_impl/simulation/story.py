@@ -13,7 +13,17 @@ from typing import Any, Literal
 
 from protocols.seeded import SeededChoice
 
-__all__ = ["BEFORE_CUT_OVER", "BEFORE_MIDNIGHT", "MORNING", "Crash", "Payment", "Shape", "Story", "Strike", "story_of_seed"]
+__all__ = [
+    "BEFORE_CUT_OVER",
+    "BEFORE_MIDNIGHT",
+    "MORNING",
+    "Crash",
+    "Payment",
+    "Shape",
+    "Story",
+    "Strike",
+    "story_of_seed",
+]
 
 Method = Literal["bank_card", "wechat", "alipay", "unionpay_qr"]
 Kind = Literal["bill", "registration"]

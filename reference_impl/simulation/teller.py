@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 
 from protocols.clock import Clock
@@ -44,6 +45,7 @@ class Citizen:
     gone: bool = False
     nonce: int = 0
     seen: set[Stage] = field(default_factory=set[Stage])
+    picks: Counter[Stage] = field(default_factory=Counter[Stage])
 
     def act(self, session: Session, terms: Terms) -> BusinessEvent | None:
         """What they do on the page of *session*; None for nothing."""
@@ -67,8 +69,7 @@ class Citizen:
             case Stage.REFUND_NO:
                 return Choose((self.refund_of,))
             case Stage.DEPARTMENT | Stage.DOCTOR | Stage.DATE | Stage.SLOT:
-                first = next((each.id for each in options_of(session, terms) if each.open), "")
-                return Choose((first,)) if first else Cancel()
+                return self._pick(session, terms)
             case Stage.CONFIRM | Stage.RESULT | Stage.HOLDER:
                 return Accept()
             case _:
@@ -81,6 +82,15 @@ class Citizen:
         if self.refund_of:
             return Choose((Service.REFUND.value,))
         return Choose(((Service.PAY if self.plan.kind == "bill" else Service.REGISTER).value,))
+
+    def _pick(self, session: Session, terms: Terms) -> BusinessEvent:
+        """The first that can be had; when a page comes back for the third time, they give up."""
+        self.picks[session.stage] += 1
+        options = [each.id for each in options_of(session, terms) if each.open]
+        at = self.picks[session.stage] - 1
+        if self.picks[session.stage] > 3 or at >= len(options):
+            return Cancel()
+        return Choose((options[at],))
 
     def _bills(self, session: Session) -> tuple[str, ...]:
         first = session.bills[0]
@@ -104,7 +114,7 @@ class Citizen:
 
     # What devices give.
 
-    async def read(self) -> BankCard:
+    async def read(self, amount_fen: int) -> BankCard:
         """A bank card is put in (:class:`reference_impl.kiosk.bank_card.BankCardReader`)."""
         await self.clock.sleep_until(self.clock.now() + PIN_S)
         resident = self.resident

@@ -126,7 +126,7 @@ class _World:
             assert resident is not None, "a story names residents of its city"
             absolute = _at(payment, self._story.begins_at)
             citizen = Citizen(absolute, resident, self._clock, nonce=at * 100)
-            self._kiosks[payment.kiosk].waiting.append(citizen)
+            self._kiosks[payment.kiosk].come(citizen)
             if payment.refund_after_s:
                 asyncio.get_running_loop().call_later(
                     payment.at_s + payment.refund_after_s, self._come_back, payment, at
@@ -144,7 +144,7 @@ class _World:
             return
         citizen = Citizen(payment, resident, self._clock, refund_of=rows[0][0], nonce=number * 100 + 50)
         citizen.plan = _at(payment, 0.0, now=self._clock.now())
-        self._kiosks[payment.kiosk].waiting.append(citizen)
+        self._kiosks[payment.kiosk].come(citizen)
 
     # Crashes.
 

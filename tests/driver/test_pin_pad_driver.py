@@ -168,6 +168,20 @@ def test_abort_from_outside() -> None:
     story(play)
 
 
+@pytest.mark.parametrize("after_s", [0.001, 0.004, 0.006, 0.011, 0.016, 0.021])
+def test_a_call_that_is_left_in_the_middle_leaves_no_answer_to_the_next(after_s: float) -> None:
+    async def play(bench: Bench) -> None:
+        entry = asyncio.create_task(bench.enter())
+        await asyncio.sleep(after_s)
+        entry.cancel()
+        await asyncio.wait({entry})
+        await bench.pad.abort()
+        assert await bench.pad.load_work_key(0, 0, TPK_CIPHER) == bytes.fromhex("D2B91CC5")
+        assert await bench.pad.check_value(0, 0) == bytes.fromhex("D2B91CC5")
+
+    story(play)
+
+
 def test_plain_digits() -> None:
     async def play(bench: Bench) -> None:
         bench.press("type 99", "press clear", "press enter", "type 1234", "press point", "press 00", "press enter")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -76,8 +77,17 @@ class FakeKeypad:
 
 
 class FakeCards:
-    async def read(self) -> BankCard:
-        return CARD
+    """Gives :data:`CARD` by its stripe; with *chip* something that was signed, another time another thing."""
+
+    def __init__(self) -> None:
+        self.chip = False
+        self.amounts_fen: list[int] = []
+
+    async def read(self, amount_fen: int) -> BankCard:
+        self.amounts_fen.append(amount_fen)
+        if not self.chip:
+            return CARD
+        return replace(CARD, entry_mode="051", sequence="001", chip_data=f"9F3602{len(self.amounts_fen):04X}")
 
 
 class FakePrinter:
@@ -99,13 +109,13 @@ class Seat:
         self.platform = FakePlatform(self.clock)
         choice = SeededChoice(7, "keys of the tests")
         self.outbox = Outbox.open(folder / "outbox", self.clock.now, choice.bytes)
-        self.keypad, self.printer = FakeKeypad(), FakePrinter()
+        self.keypad, self.printer, self.cards = FakeKeypad(), FakePrinter(), FakeCards()
         self.desk = Desk(
             self.platform,
             self.outbox,
             self.clock,
             keypad=self.keypad,  # type: ignore[arg-type]
-            cards=FakeCards(),
+            cards=self.cards,
             printer=self.printer,
         )
         self.business = Business(terms or Terms(methods=tuple(Method)[:4]))

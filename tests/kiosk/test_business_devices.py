@@ -132,7 +132,7 @@ def stripe(dialect: str, body: CardBody | None, *, insert_after: float | None = 
             asyncio.get_running_loop().call_later(insert_after, lambda: host.apply(Physical("insert", body)))
         try:
             async with asyncio.timeout(limit_s):
-                found: Any = await StripeReader(bay, clock).read()
+                found: Any = await StripeReader(bay, clock).read(1250)
         except (CardUnreadable, TimeoutError) as error:
             found = error
         host.apply(Physical("insert", make_body("2.0")))

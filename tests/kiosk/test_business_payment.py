@@ -73,6 +73,34 @@ def test_a_wrong_pin_is_asked_for_again_under_a_new_key(seat: Seat) -> None:
     assert seat.keypad.fresh == [False, False]
 
 
+def test_the_card_is_told_what_the_citizen_pays_themselves(seat: Seat) -> None:
+    quoted(seat).say("quote ok", "method bank_card")
+    assert seat.cards.amounts_fen == [1282]
+    other = Seat(seat.outbox.path.parent / "other")
+    other.begin().say("menu pay", "bills 1", "payer self", "quote ok", "method bank_card")
+    assert other.cards.amounts_fen == [12560]
+
+
+def test_a_chip_signs_again_before_the_pin_is_asked_again(seat: Seat) -> None:
+    """What it signed is good for one message: the bank would refuse it under the next trace."""
+    seat.cards.chip = True
+    seat.platform.outcomes = ["fail:ask_pin_again:55", "paid"]
+    quoted(seat).say("quote ok", "method bank_card")
+    assert seat.told == ["attempt_failed", "paid"]
+    assert seat.cards.amounts_fen == [1282, 1282]
+    sent = [each.card.chip_data for each in seat.works if isinstance(each, SendPay) and each.card is not None]
+    assert sent == ["9F36020001", "9F36020002"]
+    assert seat.stages.count(Stage.CARD) == seat.stages.count(Stage.PIN) == 2
+
+
+def test_a_chip_is_not_asked_for_ever(seat: Seat) -> None:
+    seat.cards.chip = True
+    seat.platform.outcomes = ["fail:ask_pin_again:55"] * 20
+    quoted(seat).say("quote ok", "method bank_card")
+    assert len(seat.cards.amounts_fen) == seat.terms.presses
+    assert seat.platform.debits == []
+
+
 def test_new_keys_at_the_bank_are_fetched_before_the_pin_is_asked_again(seat: Seat) -> None:
     seat.platform.outcomes = ["fail:sign_in:A0", "paid"]
     quoted(seat).say("quote ok", "method bank_card")

@@ -6,7 +6,8 @@ with ``all`` for a channel or institution that is not one alone::
     2026-11-22/channel.bank.all.bill                 the bank's day bill
     2026-11-22/channel.wechat.all.wechat             and .alipay, .unionpay_qr: the bills of the QR families
     2026-11-22/insurance.all.H44190000001.3202       the result of 3202, a zip or the TSV in it
-    2026-11-22/his.all.H44190000001.csv              and .parquet: the neutral form, of any book
+    2026-11-22/his.all.H44190000001.list             the pages of the daily trade list of the HIS
+    2026-11-22/his.all.all.csv                       and .parquet: the neutral form, of any book
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Protocol
 from protocols.wire.base import Label
 from reference_impl.backend.reconciliation.channel_files import BankBillReader, InsuranceResultReader, QrBillReader
 from reference_impl.backend.reconciliation.frames import FileFault
+from reference_impl.backend.reconciliation.his_files import HisListReader
 from reference_impl.backend.reconciliation.intake import DayFile
 from reference_impl.backend.reconciliation.model import LEGS, Book, Scope
 from reference_impl.backend.reconciliation.readers import MOST_BYTES, BookReader, CsvReader, ParquetReader
@@ -35,16 +37,17 @@ class Source(Protocol):
         ...
 
 
-ReaderMaker = Callable[[Book, date], BookReader]
+ReaderMaker = Callable[[Book, date, str], BookReader]
 
 FORMATS: Mapping[str, tuple[frozenset[Book], ReaderMaker]] = {
-    "csv": (frozenset(LEGS), lambda book, _: CsvReader(book)),
-    "parquet": (frozenset(LEGS), lambda book, _: ParquetReader(book)),
-    "bill": (frozenset({Book.CHANNEL}), lambda _, day: BankBillReader(day)),
-    "wechat": (frozenset({Book.CHANNEL}), lambda _, day: QrBillReader("wechat", day)),
-    "alipay": (frozenset({Book.CHANNEL}), lambda _, day: QrBillReader("alipay", day)),
-    "unionpay_qr": (frozenset({Book.CHANNEL}), lambda _, day: QrBillReader("unionpay_qr", day)),
-    "3202": (frozenset({Book.INSURANCE}), lambda _, day: InsuranceResultReader(day)),
+    "csv": (frozenset(LEGS), lambda book, _, __: CsvReader(book)),
+    "parquet": (frozenset(LEGS), lambda book, _, __: ParquetReader(book)),
+    "bill": (frozenset({Book.CHANNEL}), lambda _, day, __: BankBillReader(day)),
+    "wechat": (frozenset({Book.CHANNEL}), lambda _, day, __: QrBillReader("wechat", day)),
+    "alipay": (frozenset({Book.CHANNEL}), lambda _, day, __: QrBillReader("alipay", day)),
+    "unionpay_qr": (frozenset({Book.CHANNEL}), lambda _, day, __: QrBillReader("unionpay_qr", day)),
+    "3202": (frozenset({Book.INSURANCE}), lambda _, day, __: InsuranceResultReader(day)),
+    "list": (frozenset({Book.HIS}), lambda _, day, place: HisListReader(day, place)),
 }
 """The last part of a file name: the books that come in this format, and the reader of a day's file."""
 
@@ -87,7 +90,9 @@ def _named(path: Path, day: date) -> _Named:
     if book not in known:
         raise FileFault(name, 0, Label(f"{parts[3]}不是{book}的格式", f"{parts[3]} is no format of the book {book}"))
     channel, place = ("" if part == ALL else part for part in parts[1:3])
-    return name, path, maker(book, day), channel, place
+    if parts[3] == "list" and not place:
+        raise FileFault(name, 0, Label("HIS清单应写明机构", "a list of the HIS is of one institution: name it"))
+    return name, path, maker(book, day, place), channel, place
 
 
 def _may_hold(named: _Named, scope: Scope) -> bool:

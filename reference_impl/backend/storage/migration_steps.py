@@ -14,11 +14,13 @@ from pathlib import Path
 
 from alembic.autogenerate import compare_metadata, produce_migrations, render_python_code
 from alembic.config import Config
+from alembic.operations.ops import CreateTableOp, UpgradeOps
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import CheckConstraint, Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql.elements import conv
 
 from reference_impl.backend.storage.errors import StoreUnavailable
 from reference_impl.backend.storage.metadata import all_tables
@@ -114,6 +116,7 @@ async def draft(engine: AsyncEngine, revision: str, before: str | None, title: s
             script = produce_migrations(context, all_tables())
             assert script.upgrade_ops is not None
             assert script.downgrade_ops is not None
+            _keep_checks(script.upgrade_ops)
             made = {each[1].name for each in compare_metadata(context, all_tables()) if each[0] == "add_table"}
             return render_python_code(script.upgrade_ops), render_python_code(script.downgrade_ops), made
 
@@ -133,6 +136,17 @@ async def draft(engine: AsyncEngine, revision: str, before: str | None, title: s
         guards="\n".join(f'    guard("{name}")' for name in guarded),
         unguards="\n".join(f'    unguard("{name}")' for name in guarded),
     )
+
+
+def _keep_checks(step: UpgradeOps) -> None:
+    """Alembic leaves out the checks that are written beside a column: give them to the table."""
+    for made in step.ops:
+        if not isinstance(made, CreateTableOp):
+            continue
+        for column in all_tables().tables[made.table_name].columns:
+            for check in column.constraints:
+                assert isinstance(check, CheckConstraint)
+                made.columns = [*made.columns, CheckConstraint(str(check.sqltext), name=conv(str(check.name)))]
 
 
 async def _draft_file(revision: str, title: str) -> Path:

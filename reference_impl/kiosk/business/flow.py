@@ -36,7 +36,7 @@ from reference_impl.kiosk.business.session import (
     end,
     to_menu,
 )
-from reference_impl.kiosk.business.steps import FINAL, follow, page_until
+from reference_impl.kiosk.business.steps import FINAL, cash_fen, follow, known, page_until
 from reference_impl.kiosk.business.words import (
     Accept,
     Back,
@@ -171,7 +171,7 @@ class Business:
             case Stage.CODE | Stage.REFUND_NO:
                 return ScanCode()
             case Stage.CARD:
-                return ReadBankCard(left)
+                return ReadBankCard(left, cash_fen(known(session)))
             case Stage.PIN:
                 assert session.paying.card is not None, "a PIN belongs to a card"
                 return EnterPin(session.paying.card.pan, left)

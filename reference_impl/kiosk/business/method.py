@@ -15,7 +15,7 @@ from reference_impl.kiosk.business.menu import CODE_SHAPES, METHOD_LABELS, QR_ME
 from reference_impl.kiosk.business.notices import NOTICES
 from reference_impl.kiosk.business.outcome import CITIZEN, Outcome
 from reference_impl.kiosk.business.session import Session, Stage, Step, act, ask
-from reference_impl.kiosk.business.steps import FINAL, follow, known, page_until, with_trade
+from reference_impl.kiosk.business.steps import FINAL, cash_fen, follow, known, page_until, with_trade
 from reference_impl.kiosk.business.told import last_cash, told_of
 from reference_impl.kiosk.business.words import (
     Accept,
@@ -78,13 +78,20 @@ class Methods:
         method = Method(event.ids[0])
         session = replace(session, paying=replace(session.paying, method=method))
         if method is Method.BANK_CARD:
-            until = page_until(session, now, self.terms.card_s)
-            return act(session, Stage.CARD, ReadBankCard(max(until - now, 1.0)), until=until)
+            return self._read_card(session, now)
         return act(session, Stage.CODE, ScanCode(), until=page_until(session, now, self.terms.code_s))
+
+    def _read_card(self, session: Session, now: float, notice: Label | None = None, code: str = "") -> Step:
+        if session.paying.pressed >= self.terms.presses:
+            return self._outcome.cancel(session, "too-many-attempts", now)
+        until = page_until(session, now, self.terms.card_s)
+        work = ReadBankCard(max(until - now, 1.0), cash_fen(known(session)))
+        return act(session, Stage.CARD, work, until=until, notice=notice, notice_code=code)
 
     def _card(self, session: Session, event: BusinessEvent, now: float) -> Step | None:
         if isinstance(event, CardRead):
-            return self._ask_pin(replace(session, paying=replace(session.paying, card=event.card)), now)
+            session = replace(session, paying=replace(session.paying, card=event.card))
+            return self._ask_pin(session, now, session.notice, session.notice_code)
         if isinstance(event, Broken):
             return self.ask_method(session, now, NOTICES["card"], event.code)
         return self._another_way(session, event, now)
@@ -210,8 +217,12 @@ class Methods:
         code = (attempt.code if attempt is not None else trade.reason) or session.notice_code or action
         notice = NOTICES.get(action) or session.notice or NOTICES["not-paid"]
         session = replace(session, told=told_of(trade))
-        if action in ("ask_pin_again", "sign_in") and session.paying.card is not None:
+        card = session.paying.card
+        if action in ("ask_pin_again", "sign_in") and card is not None:
             fresh_key = action == "sign_in" or code == KEY_CHANGED
-            paying = replace(session.paying, sending=None, pay_key="", fresh_key=fresh_key)
-            return self._ask_pin(replace(session, paying=paying), now, notice, code)
+            session = replace(session, paying=replace(session.paying, sending=None, pay_key="", fresh_key=fresh_key))
+            if card.chip_data:
+                # What a chip signed is good for one message: it signs again before the PIN is asked again.
+                return self._read_card(session, now, notice, code)
+            return self._ask_pin(session, now, notice, code)
         return self.ask_method(session, now, notice, code)

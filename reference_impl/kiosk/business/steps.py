@@ -20,6 +20,11 @@ def known(session: Session) -> TradeView:
     return session.paying.trade
 
 
+def cash_fen(trade: TradeView) -> int:
+    """What the citizen pays themselves."""
+    return trade.split.cash_fen if trade.split is not None else trade.total_fen
+
+
 def with_trade(session: Session, trade: TradeView, **changes: object) -> Session:
     return replace(session, paying=replace(session.paying, trade=trade, **changes))  # type: ignore[arg-type]
 

@@ -216,9 +216,10 @@ class FollowTrade:
 
 @dataclass(frozen=True, slots=True)
 class ReadBankCard:
-    """The bank data of the card inside; where none is inside, let one in."""
+    """The bank data of the card inside, which signs *amount_fen* if it has a chip; where none is inside, let one in."""
 
     limit_s: float
+    amount_fen: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ def upgrade() -> None:
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("updated_at", sa.Double(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("amount_fen >= 0", name=op.f("ck_attempts_amount_not_negative")),
         sa.PrimaryKeyConstraint("attempt_id", name=op.f("pk_attempts")),
     )
     op.create_index("ix_attempts_state", "attempts", ["state"], unique=False)
@@ -164,6 +165,7 @@ def upgrade() -> None:
         sa.Column("amount_fen", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.Double(), nullable=False),
         sa.Column("day", sa.Text(), nullable=False),
+        sa.CheckConstraint("amount_fen <> 0", name=op.f("ck_postings_amount_not_zero")),
         sa.PrimaryKeyConstraint("posting_id", name=op.f("pk_postings")),
         info={"append_only": True},
     )
@@ -346,6 +348,7 @@ def upgrade() -> None:
         sa.Column("closed_at", sa.Double(), nullable=False),
         sa.Column("updated_at", sa.Double(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("total_fen > 0", name=op.f("ck_trades_total_positive")),
         sa.PrimaryKeyConstraint("trade_no", name=op.f("pk_trades")),
     )
     op.create_index("ix_trades_day", "trades", ["day", "institution"], unique=False)
