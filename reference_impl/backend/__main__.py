@@ -25,6 +25,7 @@ from reference_impl.backend.bootstrap import administrator
 from reference_impl.backend.keys import KeysError, load_keys
 from reference_impl.backend.logs import configure_logs
 from reference_impl.backend.problems import ProblemError
+from reference_impl.backend.provisioning import provision, read_plan, write_codes
 from reference_impl.backend.running import running
 from reference_impl.backend.services import Services
 from reference_impl.backend.settings import Settings, SettingsError, load_settings
@@ -41,7 +42,7 @@ KEPT_S = 75
 """Longer than any client keeps a connection: a request on one that we have just closed would get no answer."""
 
 _LOG = structlog.get_logger("backend")
-_KNOWN = (KeysError, StoreUnavailable, WriterBusy, DatabaseUrlError, ProblemError, OSError)
+_KNOWN = (KeysError, SettingsError, StoreUnavailable, WriterBusy, DatabaseUrlError, ProblemError, OSError)
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -51,8 +52,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "command",
         nargs="?",
         default="serve",
-        choices=("serve", "administrator", "verify-audit", "openapi"),
+        choices=("serve", "administrator", "provision", "verify-audit", "openapi"),
         help="serve: 提供服务 / answer requests (default); administrator: 建立或恢复管理员 / make or restore an administrator; "
+        "provision: 批量建立机构与终端 / make institutions and terminals; "
         "verify-audit: 校验审计链 / verify the audit trail; openapi: 输出接口文档 / print the OpenAPI document",
     )
     parser.add_argument("--settings", type=Path, metavar="FILE", help="YAML 或 JSON 设置 / settings as YAML or JSON")
@@ -77,7 +79,18 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         action="store_true",
         help="serve: 没有用户时先建立管理员 / make the administrator first when there is no user (with --password-file)",
     )
+    parser.add_argument(
+        "--plan",
+        type=Path,
+        metavar="FILE",
+        help="serve, provision: 机构与终端清单 / institutions and terminals as JSON",
+    )
+    parser.add_argument(
+        "--codes", type=Path, metavar="FILE", help="serve, provision: 写入登记码 / gets the enrolment codes (mode 600)"
+    )
     options = parser.parse_args(arguments)
+    if (options.plan is None) != (options.codes is None) or (options.command == "provision" and options.plan is None):
+        parser.error("--plan and --codes go together, and provision needs both")
     if options.first_administrator and not options.password_file:
         parser.error("--first-administrator needs --password-file: nobody would read a password that was made up")
     return options
@@ -130,6 +143,8 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
             match options.command:
                 case "administrator":
                     return await _make_administrator(services, options)
+                case "provision":
+                    return await _provision(services, options)
                 case "verify-audit":
                     return await _verify_audit(services)
                 case "openapi":
@@ -138,6 +153,8 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
                 case _:
                     if options.first_administrator and not services.directory.users:
                         await administrator(services, options.user, _password(options))
+                    if options.plan is not None:
+                        await _provision(services, options)
                     return await _serve(services, options, stop)
     except asyncio.CancelledError:
         _LOG.info("stopped before it was ready")
@@ -213,6 +230,14 @@ async def _make_administrator(services: Services, options: argparse.Namespace) -
     given = _password(options)
     user, password = await administrator(services, options.user, given)
     say(user_id=user.user_id, institution=user.institution, **({} if given else {"first_password": password}))
+    return EXIT_OK
+
+
+async def _provision(services: Services, options: argparse.Namespace) -> int:
+    plan = read_plan(options.plan)
+    codes = await provision(services, plan)
+    write_codes(options.codes, codes)
+    say(institutions=len(plan.institutions), terminals=len(plan.terminals), new_codes=len(codes))
     return EXIT_OK
 
 

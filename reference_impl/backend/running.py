@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ from reference_impl.backend.storage.tables import INSTANCE
 from reference_impl.backend.storage.writes import Write
 from reference_impl.backend.terminals.admission import Admission
 from reference_impl.backend.terminals.fleet import Fleet
+from reference_impl.backend.till import Till, till_of
 
 __all__ = ["running"]
 
@@ -45,14 +47,34 @@ async def running(
 ) -> AsyncIterator[Services]:
     """The services on the database of *settings*, once this process is its writer.
 
-    Raises what :func:`reference_impl.backend.storage.open_store` raises, and KeysError for another database's keys.
+    Raises what :func:`reference_impl.backend.storage.open_store` raises, KeysError for another database's keys, and
+    SettingsError for credentials that cannot be used.
     """
     store = await open_store(settings.database.get_secret_value(), wait=wait, on_standby=on_standby)
     try:
         await _same_keys(store, keys)
-        yield await _opened(settings, keys, clock, store, entropy, hasher)
+        services = await _opened(settings, keys, clock, store, entropy, hasher)
+        async with till_of(settings, store, services.fleet, clock, entropy) as services.till:
+            if services.till is not None:
+                services.failures += [services.till.business.engine.failed, _defect(services.till.recovery)]
+                _measured_till(services.metrics, services.till)
+            yield services
     finally:
         await store.aclose()
+
+
+def _defect(task: asyncio.Task[int]) -> asyncio.Future[None]:
+    """Ends with the error of *task*, if it has one; a task that does its work ends nothing."""
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def ended(done: asyncio.Task[int]) -> None:
+        error = None if done.cancelled() else done.exception()
+        if error is not None and not failed.done():
+            failed.set_exception(error)
+
+    task.add_done_callback(ended)
+    failed.add_done_callback(lambda future: future.cancelled() or future.exception())
+    return failed
 
 
 async def _opened(
@@ -102,6 +124,10 @@ async def _same_keys(store: Store, keys: Keys) -> None:
         await store.commit([Write(INSTANCE, (KEY_STAMP, keys.stamp))])
     elif stamp != keys.stamp:
         raise KeysError("this database was written with other keys: name their file in the setting keys_file")
+
+
+def _measured_till(metrics: Metrics, till: Till) -> None:
+    metrics.gauge("trades_busy", "Trades that have not ended", lambda: till.business.engine.busy)
 
 
 def _measured(metrics: Metrics, store: Store, fleet: Fleet) -> None:

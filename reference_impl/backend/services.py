@@ -22,6 +22,7 @@ from reference_impl.backend.settings import Settings
 from reference_impl.backend.storage.store import Store
 from reference_impl.backend.terminals.admission import Admission
 from reference_impl.backend.terminals.fleet import Fleet
+from reference_impl.backend.till import Till
 
 __all__ = ["Services", "ServicesOf"]
 
@@ -29,7 +30,8 @@ __all__ = ["Services", "ServicesOf"]
 @dataclass(slots=True)
 class Services:
     """Made by :func:`reference_impl.backend.running.running`. ``entropy`` gives random bytes; ``started_at`` is when this
-    process became the writer (Unix time). The process must end when one of ``failures`` does."""
+    process became the writer (Unix time). The process must end when one of ``failures`` does. ``till`` is the money side, if the
+    other systems are connected."""
 
     settings: Settings
     clock: Clock
@@ -46,6 +48,7 @@ class Services:
     dictionaries: Dictionaries
     fleet: Fleet
     admission: Admission
+    till: Till | None = None
     failures: list[asyncio.Future[None]] = field(default_factory=list["asyncio.Future[None]"])
 
 

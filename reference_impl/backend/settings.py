@@ -39,7 +39,8 @@ class Listen(Section):
 
 
 class Peers(Section):
-    """Where the other systems are; empty: not connected, and what needs them is refused."""
+    """Where the other systems are; empty: not connected, and what needs them is refused. ``bank_files`` is where the bank
+    puts its day bills."""
 
     his: HttpUrl | None = None
     insurance: HttpUrl | None = None
@@ -47,6 +48,13 @@ class Peers(Section):
     credential: HttpUrl | None = None
     notify: HttpUrl | None = None
     bank: TcpUrl | None = None
+    bank_files: HttpUrl | None = None
+
+    @property
+    def over_http(self) -> dict[str, str]:
+        """The addresses that are set, by the names under which channels ask for them."""
+        names = ("his", "insurance", "qr", "credential", "notify", "bank_files")
+        return {name.replace("_", "-"): url for name in names if (url := getattr(self, name)) is not None}
 
 
 class Limits(Section):
@@ -86,10 +94,11 @@ class Policies(Section):
 
 class Settings(Section):
     """``database`` may hold a password and is never shown. ``keys_file`` holds the backend's own secrets; it is made at
-    the first start."""
+    the first start. ``credentials_file`` holds those that other systems gave us; without it no payment is taken."""
 
     database: SecretStr = SecretStr("sqlite:///var/backend.db")
     keys_file: Path = Path("var/backend.keys")
+    credentials_file: Path | None = None
     listen: Listen = Listen()
     peers: Peers = Peers()
     limits: Limits = Limits()

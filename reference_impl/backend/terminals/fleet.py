@@ -14,7 +14,7 @@ from reference_impl.backend.problems import CONFLICT, ProblemError, ProblemKind
 from reference_impl.backend.settings import Times
 from reference_impl.backend.storage.records import load, write_of
 from reference_impl.backend.storage.store import Store
-from reference_impl.backend.terminals.model import CommandRow, Heard, Terminal
+from reference_impl.backend.terminals.model import CommandRow, Heard, NewTerminal, Terminal
 from reference_impl.backend.terminals.tables import COMMANDS, TERMINAL_STATES, TERMINALS
 
 __all__ = ["ENROLMENT_REFUSED", "PERIODS_ONLINE", "Fleet"]
@@ -81,28 +81,37 @@ class Fleet:
 
     # Life of a terminal.
 
-    async def create(
-        self,
-        actor: Actor,
-        terminal_id: str,
-        institution: str,
-        name: str,
-        bank: tuple[str, str],
-        services: Sequence[str],
-    ) -> tuple[Terminal, str]:
-        """A new terminal and its one-time enrolment code; *bank* is its terminal number and merchant there."""
-        act = Act("terminal.created", "terminal", terminal_id, institution)
+    async def create(self, actor: Actor, wish: NewTerminal) -> tuple[Terminal, str]:
+        """A new terminal and its one-time enrolment code."""
+        act = Act("terminal.created", "terminal", wish.terminal_id, wish.institution)
         async with self.changing:
-            if terminal_id in self.terminals:
+            if wish.terminal_id in self.terminals:
                 raise ProblemError(CONFLICT, "There is a terminal with this id.", where="body.terminal_id")
-            self._free_at_bank(*bank)
-            now = self.clock.now()
-            made = Terminal(
-                terminal_id, institution, name, bank[0], bank[1], " ".join(services), "created", "", "", 0.0, 0, 1, 1,
-                now, 0.0, 0.0,
-            )  # fmt: skip
-            made, code = self._with_code(made)
+            self._free_at_bank(wish.bank_terminal, wish.merchant)
+            made, code = self._with_code(_created(wish, self.clock.now()))
             return await self._write(actor, act, made), code
+
+    async def create_all(self, actor: Actor, wanted: Sequence[NewTerminal]) -> dict[str, str]:
+        """Many at once: all of them or, when one cannot be, none. Gives the enrolment codes by terminal."""
+        async with self.changing:
+            at_bank = {(each.bank_terminal, each.merchant) for each in self.terminals.values() if each.bank_terminal}
+            made: list[tuple[Terminal, str]] = []
+            names = set(self.terminals)
+            for wish in wanted:
+                if wish.terminal_id in names or (wish.bank_terminal, wish.merchant) in at_bank:
+                    raise ProblemError(
+                        CONFLICT, f"terminal {wish.terminal_id}: its id or its number at the bank is taken already."
+                    )
+                names.add(wish.terminal_id)
+                at_bank.add((wish.bank_terminal, wish.merchant))
+                made.append(self._with_code(_created(wish, self.clock.now())))
+            await asyncio.gather(
+                *(
+                    self._write(actor, Act("terminal.created", "terminal", each.terminal_id, each.institution), each)
+                    for each, _ in made
+                )
+            )
+            return {each.terminal_id: code for each, code in made}
 
     async def change(
         self, actor: Actor, terminal_id: str, name: str | None, institution: str | None, services: Sequence[str] | None
@@ -235,6 +244,14 @@ class Fleet:
         await self.trail.record(actor, act, then=[write_of(TERMINALS, terminal)])
         self.terminals[terminal.terminal_id] = terminal
         return terminal
+
+
+def _created(wish: NewTerminal, now: float) -> Terminal:
+    services = " ".join(wish.services)
+    return Terminal(
+        wish.terminal_id, wish.institution, wish.name, wish.bank_terminal, wish.merchant, services, "created", "", "",
+        0.0, 0, 1, 1, now, 0.0, 0.0,
+    )  # fmt: skip
 
 
 def _hash(terminal_id: str, code: str) -> str:

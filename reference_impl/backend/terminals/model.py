@@ -6,10 +6,22 @@ from dataclasses import dataclass, field
 
 from reference_impl.backend.audit.trail import Actor
 
-__all__ = ["SERVICES", "CommandRow", "Heard", "Terminal"]
+__all__ = ["SERVICES", "CommandRow", "Heard", "NewTerminal", "Terminal"]
 
 SERVICES = ("registration", "payment", "refund", "query", "identity")
 """What can be switched on and off at a terminal (DG-OPS-03)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewTerminal:
+    """What an operator says of a terminal that is to be; fields as in :class:`Terminal`."""
+
+    terminal_id: str
+    institution: str
+    name: str
+    bank_terminal: str
+    merchant: str
+    services: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,10 +82,7 @@ async def list_terminals(
 )
 async def create(services: ServicesOf, caller: CallerOf, body: TerminalRequest) -> EnrolmentCode:
     await _open_place(services, caller, body.terminal_id, body.institution, "terminal.created")
-    bank = (body.bank_terminal, body.merchant)
-    made, code = await services.fleet.create(
-        caller.actor, body.terminal_id, body.institution, body.name, bank, body.services
-    )
+    made, code = await services.fleet.create(caller.actor, body.wish)
     return EnrolmentCode(terminal=TerminalView.of(made, services.fleet), code=code, expires_at=made.code_expires_at)
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from protocols.wire.platform.message import Message
 from reference_impl.backend.paging import ScopeQuery
 from reference_impl.backend.terminals.fleet import Fleet
-from reference_impl.backend.terminals.model import SERVICES, CommandRow, Terminal
+from reference_impl.backend.terminals.model import SERVICES, CommandRow, NewTerminal, Terminal
 
 __all__ = [
     "CommandRequest",
@@ -42,6 +42,12 @@ class TerminalRequest(Message):
     bank_terminal: Annotated[str, Field(pattern=r"^[0-9A-Z]{8}$", examples=["10000001"])]
     merchant: Annotated[str, Field(pattern=r"^[0-9A-Z]{15}$", examples=["898441900000001"])]
     services: ServiceList = SERVICES
+
+    @property
+    def wish(self) -> NewTerminal:
+        return NewTerminal(
+            self.terminal_id, self.institution, self.name, self.bank_terminal, self.merchant, self.services
+        )
 
 
 class TerminalChange(Message):
