@@ -132,6 +132,12 @@ class Child:
             raise BenchFailed(f"{self.name} ended with code {code}: {self.last_words()}")
         return b"".join(parts).decode("utf-8", "replace")
 
+    def wait(self, limit_s: float) -> int | None:
+        """Its exit code; None when it still runs after *limit_s*."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(limit_s)
+        return None
+
     def say(self, line: str) -> None:
         """A line to its standard input; nothing where it has ended."""
         if self._process.stdin is not None:

@@ -22,7 +22,7 @@ def main() -> int:
         return 1
     if os.getppid() != parent:
         return 1  # it went before the wish was heard
-    os.execvp(command[0], command)  # noqa: S606 the command is the caller's
+    return os.execvp(command[0], command)  # noqa: S606 the command is the caller's
 
 
 if __name__ == "__main__":

@@ -208,8 +208,9 @@ class Fleet:
     # One call.
 
     def _call(self, stage: str, kiosk: FleetKiosk, ask: Ask, due_s: float) -> Answer:
-        """Make the request, wait until it is due, exchange, record."""
-        request = kiosk.request(ask, self.unix())
+        """Make the request, wait until it is due, exchange, record. It is signed before the wait, with the time at which it
+        will go: in the second of a barrier there is none to spare for that."""
+        request = kiosk.request(ask, self.unix() + max(0.0, due_s - self.now()))
         if due_s > self.now():
             self._sleep_until(due_s)
         sent_s = self.now()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
+from loadtest.latency import CallRow
 from loadtest.visit import Outcome
 
-__all__ = ["EDGES_MS", "Tick", "VisitRow"]
+__all__ = ["EDGES_MS", "Tick", "VisitRow", "read_calls", "read_visits"]
 
 EDGES_MS = (2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
 """Upper edges of the small histogram that is shown while a load runs."""
@@ -32,6 +35,13 @@ class VisitRow:
         values = asdict(self)
         values |= values.pop("outcome")
         return {name: round(value, 6) if isinstance(value, float) else value for name, value in values.items()}
+
+    @staticmethod
+    def of_json(values: Mapping[str, Any]) -> VisitRow:
+        """The row of :meth:`as_json`. Raises TypeError for another form."""
+        told = {each.name for each in fields(Outcome)}
+        outcome = Outcome(**{name: value for name, value in values.items() if name in told})
+        return VisitRow(**{name: value for name, value in values.items() if name not in told}, outcome=outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +79,22 @@ class Tick:
     def of_json(values: Mapping[str, Any]) -> Tick:
         """Raises TypeError for another form."""
         return Tick(**{**values, "histogram": tuple(values.get("histogram", ()))})
+
+
+def read_calls(path: Path) -> list[CallRow]:
+    """The rows of a file of calls; none where there is no file, because the generator died before it wrote."""
+    return [CallRow(**each) for each in _lines(path)]
+
+
+def read_visits(path: Path) -> list[VisitRow]:
+    """As :func:`read_calls`, of services."""
+    return [VisitRow.of_json(each) for each in _lines(path)]
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                yield json.loads(line)
+    except FileNotFoundError:
+        return
