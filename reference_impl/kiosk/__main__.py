@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from protocols.clock import Clock, RealClock
 from protocols.link.base import CardPort, LinkError
 from protocols.link.pcsc import PcscCardPort
-from reference_impl.kiosk.assembly import Counter, bay_of, counter_of, policy_of
+from reference_impl.kiosk.assembly import Counter, bay_of, counter_of, policy_of, second_reader_of
 from reference_impl.kiosk.business.flow import Business
 from reference_impl.kiosk.business.journal import JournalDamaged
 from reference_impl.kiosk.citizen import KeyCitizen, LineCitizen
@@ -25,6 +25,7 @@ from reference_impl.kiosk.front import BusinessFront
 from reference_impl.kiosk.heartbeat import Pulse
 from reference_impl.kiosk.outbox import OutboxFailed
 from reference_impl.kiosk.pad_citizen import PadCitizen
+from reference_impl.kiosk.page_events import PageView
 from reference_impl.kiosk.platform import PlatformRefused, PlatformSilent
 from reference_impl.kiosk.runtime import Citizen, Kiosk, View
 from reference_impl.kiosk.screen import ScreenView
@@ -49,7 +50,10 @@ async def serve(options: argparse.Namespace) -> State:
 async def _serve(options: argparse.Namespace, psam_port: CardPort | None, stack: AsyncExitStack) -> State:
     clock: Clock = RealClock()
     bay, psam = bay_of(options, clock, psam_port)
-    counter = await counter_of(options, bay) if options.backend is not None else None
+    second = second_reader_of(options)
+    if second is not None:
+        stack.push_async_callback(second.aclose)
+    counter = await counter_of(options, bay, second) if options.backend is not None else None
     clock = counter.desk.clock if counter is not None else clock
     terms = counter.terms if counter is not None else None
     flow = Flow(policy_of(options, bay, psam=psam is not None), Business(terms) if counter is not None else None)
@@ -66,7 +70,9 @@ async def _serve(options: argparse.Namespace, psam_port: CardPort | None, stack:
 
     view: View
     if options.json:
-        view = events = EventView(sys.stdout, clock.now() if counter is not None else 0.0, terms)
+        start = clock.now() if counter is not None else 0.0
+        events = PageView(sys.stdout, start, terms, entered) if options.pages else EventView(sys.stdout, start, terms)
+        view = events
         if lines is not None:
             lines.on_ignored = lambda word: events.ignored(word, clock.now())
     else:

@@ -26,10 +26,11 @@ from reference_impl.kiosk.platform import PlatformRefused
 from reference_impl.kiosk.platform_client import PlatformClient
 from reference_impl.kiosk.platform_http import HttpExchange
 from reference_impl.kiosk.printing import FolderOutput, LinkOutput, Printer, SlipPrinter
+from reference_impl.kiosk.second_reader import SecondReader
 from reference_impl.kiosk.state import Policy
 from reference_impl.kiosk.terminal_key import load_key, load_or_make_key
 
-__all__ = ["Counter", "Psams", "bay_of", "counter_of", "policy_of"]
+__all__ = ["Counter", "Psams", "bay_of", "counter_of", "policy_of", "second_reader_of"]
 
 Psams = Callable[[], CardPort]
 
@@ -75,9 +76,20 @@ def policy_of(options: argparse.Namespace, bay: CardBay, *, psam: bool) -> Polic
     )
 
 
-async def counter_of(options: argparse.Namespace, bay: CardBay) -> Counter:
-    """Everything of business. Raises KeyFileProblem, OutboxFailed, JournalDamaged, LinkError, PlatformRefused and
-    PlatformSilent: each says what to do."""
+def second_reader_of(options: argparse.Namespace) -> SecondReader | None:
+    """The reader for bank cards, where there is one besides that of the social security card."""
+    if options.bank_reader is None:
+        return None
+    clock = UnixClock()
+    bay = MotorBay(options.bank_reader, dialects()[options.bank_dialect], clock)
+    return SecondReader(bay, ChipReader(bay, clock, lambda: os.urandom(4), StripeReader(bay, clock)))
+
+
+async def counter_of(options: argparse.Namespace, bay: CardBay, second: SecondReader | None = None) -> Counter:
+    """Everything of business; *second* reads bank cards in place of *bay*.
+
+    Raises KeyFileProblem, OutboxFailed, JournalDamaged, LinkError, PlatformRefused, PlatformSilent: each says what to do.
+    """
     clock = UnixClock()
     async with AsyncExitStack() as undo:
         key_file = Path(options.key_file)
@@ -87,7 +99,7 @@ async def counter_of(options: argparse.Namespace, bay: CardBay) -> Counter:
         outbox = Outbox.open(Path(options.outbox), clock.now)
         undo.callback(outbox.aclose)
         keypad = _keypad_of(options, clock, platform)
-        cards = _cards_of(bay, clock)
+        cards: BankCardReader | None = second or _cards_of(bay, clock)
         codes = LinkCodes(await open_link(options.scanner, clock)) if options.scanner is not None else None
         desk = Desk(
             platform,

@@ -84,6 +84,7 @@ def _add_card(parser: argparse.ArgumentParser) -> None:
     add("--lang", choices=("zh", "en"), default="zh", help="language that comes first on the screen")
     add("--once", action="store_true", help="end after one citizen")
     add("--json", action="store_true", help="one JSON object a line instead of the screen")
+    add("--pages", action="store_true", help="with --json: each line holds the page as the citizen sees it")
     for name, what in LIMITS:
         _add_limit(parser, name, what, getattr(Policy(), f"{name}_s"))
 
@@ -99,6 +100,8 @@ def _add_business(parser: argparse.ArgumentParser) -> None:
     add("--identity", choices=("scan",), default="scan", help="how citizens of a headless kiosk say who they are")
     add("--epp", metavar="URL", help="link of the PIN pad 密码键盘链路")
     add("--epp-dialect", choices=sorted(pad_dialects()), default="epp-b", help="what that PIN pad speaks")
+    add("--bank-reader", metavar="URL", help="link of a motorised reader for bank cards alone 银行卡读卡器链路")
+    add("--bank-dialect", choices=sorted(dialects()), default="crt310", help="what that reader speaks")
     add("--scanner", metavar="URL", help="link of a scanner that sends lines 扫码器链路")
     add("--printer", metavar="URL", help="link of an ESC/POS printer 凭条打印机链路")
     add("--receipts", metavar="DIR", help="folder for slips, instead of --printer 凭条目录")
@@ -121,6 +124,8 @@ def _check_card(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
         parser.error("name one place for the card: --reader URL or --pcsc NAME")
     if options.psam_socket is not None and (options.reader is None or options.psam_socket < 1):
         parser.error("--psam-socket counts the SAM sockets of the --reader, from 1")
+    if options.pages and not options.json:
+        parser.error("--pages goes with --json: without it the screen itself is shown")
     if options.psam_socket is not None and options.psam_pcsc is not None:
         parser.error("there is one PSAM: --psam-socket or --psam-pcsc")
     if options.reader is not None:
@@ -137,7 +142,7 @@ def _check_link(parser: argparse.ArgumentParser, name: str, url: str) -> None:
 
 
 def _check_business(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    needing = ("terminal", "key_file", "enrol", "outbox", "epp", "scanner", "printer", "receipts")
+    needing = ("terminal", "key_file", "enrol", "outbox", "epp", "bank_reader", "scanner", "printer", "receipts")
     given = [f"--{name.replace('_', '-')}" for name in needing if getattr(options, name) is not None]
     if options.backend is None:
         if given or options.headless:
@@ -150,9 +155,9 @@ def _check_business(parser: argparse.ArgumentParser, options: argparse.Namespace
         options.backend = origin_of(options.backend)
     except ValueError as error:
         parser.error(f"--backend {error}")
-    for name in ("epp", "scanner", "printer"):
+    for name in ("epp", "bank_reader", "scanner", "printer"):
         if getattr(options, name) is not None:
-            _check_link(parser, f"--{name}", getattr(options, name))
+            _check_link(parser, f"--{name.replace('_', '-')}", getattr(options, name))
     if options.printer is not None and options.receipts is not None:
         parser.error("slips go to one place: --printer or --receipts")
     options.services = _words(parser, "--services", options.services, list(Service))
