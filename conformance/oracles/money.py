@@ -139,6 +139,54 @@ def _stuck(facts: MoneyFacts) -> Iterator[Finding]:
         yield Finding("stuck", lock.trade_no or lock.what, f"{lock.peer} still keeps {lock.what}")
 
 
+_ORDER = ("lock", "visit", "insurance", "cash", "commit")
+
+
+def _ordered(facts: MoneyFacts) -> Iterator[Finding]:
+    """Legs are done in their order and undone in the opposite one (spec/services.md 8): nothing is settled on top of what does not
+    stand, and nothing is taken away under what does."""
+    trades = {each.trade_no: each for each in facts.trades}
+    by_trade: dict[str, list[AttemptFact]] = defaultdict(list)
+    for each in facts.attempts:
+        by_trade[each.trade_no].append(each)
+    for trade_no, attempts in by_trade.items():
+        if trade_no in trades:
+            yield from _in_order(trades[trade_no], sorted(attempts, key=lambda each: each.attempt_id))
+
+
+def _in_order(trade: TradeFact, attempts: Sequence[AttemptFact]) -> Iterator[Finding]:
+    insured = any(each.leg == "visit" for each in attempts)
+    wanted = (
+        {"lock"} | ({"visit", "insurance"} if insured else set[str]()) | ({"cash"} if trade.cash_fen else set[str]())
+    )
+    stands: set[str] = set()
+    for each in attempts:
+        place = _ORDER.index(each.leg)
+        if each.act == "do":
+            missing = [leg for leg in _ORDER[:place] if leg in wanted and leg not in stands]
+            if missing:
+                yield Finding(
+                    "ordered", each.attempt_id, f"{each.leg} was begun while {', '.join(missing)} did not stand"
+                )
+        else:
+            above = [leg for leg in _ORDER[place + 1 :] if leg in stands]
+            if above:
+                yield Finding("ordered", each.attempt_id, f"{each.leg} was taken back under {', '.join(above)}")
+        if each.state == "success":
+            (stands.add if each.act == "do" else stands.discard)(each.leg)
+
+
+def _pressed(facts: MoneyFacts) -> Iterator[Finding]:
+    """Money of the citizen is asked for once for each time that they pressed pay."""
+    if facts.presses is None:
+        return
+    asked = Counter(each.trade_no for each in facts.attempts if (each.leg, each.act) == ("cash", "do"))
+    for trade_no, times in asked.items():
+        pressed = facts.presses.get(trade_no, 0)
+        if times > pressed:
+            yield Finding("pressed", trade_no, f"{times} payments were asked for, pay was pressed {pressed} times")
+
+
 def _truthful(facts: MoneyFacts) -> Iterator[Finding]:
     """What the citizen was told last is what is so; ``uncertain`` is never a lie."""
     states = {each.trade_no: each.state for each in facts.trades}
@@ -166,6 +214,8 @@ ORACLES: dict[str, tuple[Oracle, Label]] = {
     "books-equal": (_books_equal, Label("四方账一致", "four books agree")),
     "decided": (_decided, Label("没有悬而未决的交易", "nothing is left undecided")),
     "ledger": (_ledger, Label("分录平衡", "the ledger is balanced")),
+    "ordered": (_ordered, Label("各步骤按次序进行和撤销", "steps are done and undone in order")),
+    "pressed": (_pressed, Label("按一次只扣一次", "one press, one payment")),
     "stuck": (_stuck, Label("没有残留的锁", "no lock is stuck")),
     "truthful": (_truthful, Label("对市民所说属实", "what citizens were told is so")),
     "peaceful": (

@@ -85,7 +85,7 @@ class Claim:
 class MoneyFacts:
     """Everything, once nothing moves any more. ``violations`` are what peers report of their clients, ``differences`` what
     the platform's own reconciliation found, ``alarms`` the codes that were raised, ``held`` trades whose terminal had its
-    power cut and has not come back."""
+    power cut and has not come back, ``presses`` how often pay was pressed on each trade (None: nobody has counted)."""
 
     trades: Sequence[TradeFact] = ()
     attempts: Sequence[AttemptFact] = ()
@@ -96,6 +96,7 @@ class MoneyFacts:
     alarms: Sequence[str] = ()
     violations: Sequence[str] = ()
     differences: Sequence[str] = field(default_factory=tuple)
+    presses: Mapping[str, int] | None = None
 
     def as_note(self) -> dict[str, Any]:
         """As the note of a history record."""
@@ -114,10 +115,13 @@ class MoneyFacts:
             alarms=tuple(note["alarms"]),
             violations=tuple(note["violations"]),
             differences=tuple(note["differences"]),
+            presses=note.get("presses"),
         )
 
 
-def _plain(rows: Sequence[Any]) -> list[Any]:
+def _plain(rows: Any) -> Any:
+    if rows is None or isinstance(rows, Mapping):
+        return rows
     return [each if isinstance(each, str) else asdict(each) for each in rows]
 
 

@@ -28,7 +28,7 @@ from reference_impl.backend.channels.qr_unionpay import UnionpayMessages
 from reference_impl.backend.channels.qr_wechat import WechatMessages
 from reference_impl.backend.numbers import TradeNumbers
 from reference_impl.backend.settlement.model import Trade
-from reference_impl.backend.storage.book import SqliteBook
+from reference_impl.backend.storage.book import Fenced, SqliteBook
 from reference_impl.backend.storage.metadata import all_tables
 from reference_impl.backend.storage.writes import Write
 from reference_impl.simulation.mutant import NO_MUTANT, Mutant
@@ -87,6 +87,8 @@ class _Store:
         self._before, self._after = before, after
         self._turn = asyncio.Lock()
         self.alive = True
+        self.superseded: Callable[[], object] | None = None
+        """Set once another process has taken over: what this one does when it learns of that."""
 
     async def commit(self, writes: Sequence[Write]) -> None:
         async with self._turn:
@@ -94,7 +96,14 @@ class _Store:
             self._before()
             if not self.alive:
                 raise asyncio.CancelledError
-            self.book.apply(writes)
+            try:
+                self.book.apply(writes)
+            except Fenced:
+                if self.superseded is None:
+                    raise
+                self.alive = False
+                self.superseded()
+                raise asyncio.CancelledError from None
             self._after()
             if not self.alive:
                 raise asyncio.CancelledError
@@ -154,6 +163,7 @@ class SimulatedBackend:
     def start(self) -> None:
         self._starts += 1
         store = self._store = _Store(self.connection, self._before, self._after)
+        self._mutant.book(store.book)
         entropy = SeededChoice(self._seed, f"entropy of start {self._starts}").bytes
         means = Means(
             store=store,
@@ -174,6 +184,20 @@ class SimulatedBackend:
     def _place(self, terminal_id: str) -> BankPlace | None:
         terminal = self._city.terminal(int(terminal_id.removeprefix("KSK-")))
         return BankPlace(terminal.bank_terminal, terminal.merchant) if terminal else None
+
+    def take_over(self) -> None:
+        """A second process begins over the same database; the first believes that it runs until its next commit is refused."""
+        business, store, recovery = self.business, self._store, self._recovery
+        assert business is not None, "what does not run is not superseded"
+        assert store is not None, "what runs has a store"
+
+        def end() -> None:
+            if recovery is not None:
+                recovery.cancel()
+            business.engine.abandon()
+
+        store.superseded = end
+        self.start()
 
     def kill(self) -> None:
         """The process is gone, in the middle of whatever it was doing. What was committed stays."""

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from reference_impl.simulation.network import Network
 
-__all__ = ["facts_of", "platform_facts"]
+__all__ = ["facts_of", "kept", "kept_for_trades", "platform_facts"]
 
 
 def facts_of(
-    connection: sqlite3.Connection, network: Network, claims: Iterable[tuple[str, str, str]], now: float
+    connection: sqlite3.Connection,
+    network: Network,
+    claims: Iterable[tuple[str, str, str]],
+    presses: Mapping[str, int],
+    complaints: Iterable[str],
+    locks: Iterable[Mapping[str, str]],
 ) -> Mapping[str, Any]:
-    """The note of ``conformance.oracles.money_facts.MoneyFacts``."""
+    """The note of ``conformance.oracles.money_facts.MoneyFacts``. *locks* are :func:`kept_for_trades` and :func:`kept`."""
     return {
         **platform_facts(connection),
         "books": list(_books(network)),
-        "locks": list(_locks(network, now)),
+        "locks": list(locks),
         "claims": [{"terminal_id": t, "trade_no": n, "said": s} for t, n, s in claims],
-        "violations": [f"{name}: {text}" for name, peer in network.peers.items() for text in peer.violations()],
+        "violations": [
+            *(f"{name}: {text}" for name, peer in network.peers.items() for text in peer.violations()),
+            *complaints,
+        ],
         "differences": [],
+        "presses": dict(presses),
     }
 
 
@@ -58,7 +67,12 @@ def _books(network: Network) -> Iterable[dict[str, Any]]:
             }
 
 
-def _locks(network: Network, now: float) -> Iterable[dict[str, str]]:
+def kept_for_trades(network: Network, now: float) -> list[dict[str, str]]:
+    """Locks of trades at the HIS. Once every trade has ended there is none: they need not wait for their time to run out."""
+    return [each for each in kept(network, now) if each["peer"] == "his" and each["trade_no"]]
+
+
+def kept(network: Network, now: float) -> Iterator[dict[str, str]]:
     """Locks at the HIS and visits at the insurance that nobody closes any more."""
     his = cast("Any", network.peers["his"].core)
     for lock in his.locks(now):

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from protocols.clock import Clock
 from protocols.seeded import SeededChoice
-from protocols.wire.platform.models import Credential
 from reference_impl.kiosk.business.flow import Business
 from reference_impl.kiosk.business.menu import Terms
 from reference_impl.kiosk.business.session import WATCHED, Session, Stage
@@ -22,6 +21,7 @@ from reference_impl.kiosk.pin_entry import Keypad, PinEntry
 from reference_impl.kiosk.platform import Platform, PlatformRefused, PlatformSilent
 from reference_impl.kiosk.settle import settle
 from reference_impl.kiosk.words import Tick
+from reference_impl.simulation.mutant import NO_MUTANT, Mutant
 from reference_impl.simulation.teller import Citizen, SlipBox, TellerPad
 
 __all__ = ["Claims", "SimulatedKiosk"]
@@ -62,20 +62,29 @@ class SimulatedKiosk:
         clock: Clock,
         claims: Claims,
         on_step: Callable[[str], None],
+        mutant: Mutant = NO_MUTANT,
     ) -> None:
+        self._mutant = mutant
         self.terminal_id, self._platform, self._file = terminal_id, platform, outbox
         self._master_key, self._clock, self._claims, self._on_step = master_key, clock, claims, on_step
         self._task: asyncio.Task[None] | None = None
         self._box: Outbox | None = None
         self._starts = 0
         self.waiting: list[Citizen] = []
+        self._serving: Citizen | None = None
         self._wake = asyncio.Event()
         self.failed: BaseException | None = None
+        self.lost = False
 
     @property
     def idle(self) -> bool:
         """Nobody is served or waits, and every key was settled."""
-        return not self.waiting and self._box is not None and len(self._box) == 0
+        return self.lost or (not self.waiting and self._box is not None and len(self._box) == 0)
+
+    @property
+    def open_entries(self) -> int:
+        """How many keys the kiosk still has to ask about."""
+        return len(self._box) if self._box is not None else 0
 
     def start(self) -> None:
         self._starts += 1
@@ -89,8 +98,15 @@ class SimulatedKiosk:
         if self._box is not None:
             self._box.aclose()
             self._box = None
-        if self.waiting and self.waiting[0].seen:
-            self.waiting.pop(0)
+        if self._serving is not None:
+            self.waiting.remove(self._serving)
+            self._serving = None
+
+    def break_down(self) -> None:
+        """It is broken for good: nobody comes to it any more, and what it has noted is never read again."""
+        self.lost = True
+        self.cut_power()
+        self.waiting.clear()
 
     async def aclose(self) -> None:
         task = self._task
@@ -109,6 +125,7 @@ class SimulatedKiosk:
     async def _serve_for_ever(self) -> None:
         choice = SeededChoice(self._starts, f"keys of {self.terminal_id}")
         self._box = Outbox.open(self._file, self._clock.now, choice.bytes)
+        self._mutant.outbox(self._box)
         pad = TellerPad(self._master_key)
         await self._settle(self._box, until_reached=True)
         while True:
@@ -117,12 +134,15 @@ class SimulatedKiosk:
                 await self._settle(self._box, until_reached=False)
                 await self._rest(len(self._box) > 0)
                 continue
-            pad.citizen = citizen
+            pad.citizen = self._serving = citizen
             await self._serve(citizen, self._box, pad)
+            self._serving = None
             self.waiting.remove(citizen)
 
     def come(self, citizen: Citizen) -> None:
-        """Somebody is on their way; they are served when their time has come."""
+        """Somebody is on their way; they are served when their time has come. A kiosk that is broken serves nobody."""
+        if self.lost:
+            return
         self.waiting.append(citizen)
         self._wake.set()
 
@@ -168,11 +188,11 @@ class SimulatedKiosk:
         )
         terms = Terms()
         business = Business(terms)
-        person = citizen.resident.person
-        shown = Credential(kind="resident_id", id_number=person.id_number, name=person.name)
-        session, work = business.begin(shown, by_card=False)
+        session, work = business.begin(citizen.shown(), by_card=citizen.plan.shows == "social_security_card")
         for _ in range(MOST_STEPS):
             self._note(citizen, session)
+            if self._box is not box:
+                raise asyncio.CancelledError  # the power was cut at this very step
             if session.stage is Stage.ENDED:
                 return
             event = await self._event(citizen, desk, terms, session, work)

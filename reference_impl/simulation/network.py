@@ -15,6 +15,7 @@ from protocols.clock import Clock
 from protocols.seeded import SeededChoice
 from protocols.wire.http import HttpReply, HttpRequest
 from reference_impl.backend.transport import NoAnswer, NotSent
+from reference_impl.simulation.forgery import FORGEABLE, forged
 from reference_impl.simulation.story import NETWORK_STRIKES, Crash, Story
 from simulators.peer.base import Peer, PeerKind, PeerOptions
 from simulators.peer.delivery import deliver
@@ -75,8 +76,9 @@ class Network:
         self._seen: Counter[tuple[str, str]] = Counter()
         self._peer_crashes = {(each.party, each.nth): each for each in story.crashes if each.event == "message"}
         self._under_way: set[asyncio.Task[Any]] = set()
+        self._told: dict[tuple[str, str], Any] = {}
         self.healed = False
-        self.struck = 0
+        self.struck: Counter[str] = Counter()
         self.on_send: Callable[[], None] = lambda: None
         self.on_receive: Callable[[], None] = lambda: None
         self.trace: Callable[..., None] | None = None
@@ -90,10 +92,19 @@ class Network:
             return await self._fetch(target, cast("HttpRequest", request))
         address = target.core.address(request)
         fault = self._fault(target.kind.name, address)
+        place = (target.kind.name, address)
+        stale = self._told.get(place) if fault == "stale-reply" else None
         self.on_send()
 
         async def carry() -> Any:
-            return await self._at_peer(target, request)
+            if fault == "stale-reply":
+                return stale
+            reply = await self._at_peer(target, request)
+            if reply is None:
+                return None
+            self._told[place] = reply
+            forge = fault == "forge-reply" and target.kind.name in FORGEABLE
+            return forged(target.kind.name, address, reply) if forge else reply
 
         reply = await self._carry(target.kind.name, address, fault, carry, limit_s, lambda: target.up)
         self.on_receive()
@@ -117,7 +128,10 @@ class Network:
         return reply
 
     def _kill_peer(self, target: SimulatedPeer, crash: Crash) -> None:
+        if not target.up:
+            return
         target.die()
+        self.struck[f"{target.kind.name} crash"] += 1
         self._note("crash", target.kind.name, f"down for {crash.down_s} s")
         asyncio.get_running_loop().call_later(crash.down_s, self._revive, target)
 
@@ -188,7 +202,8 @@ class Network:
         if self.healed:
             return ""
         fault = self._strikes.get((peer, address, self._seen[peer, address]), "")
-        self.struck += bool(fault)
+        if fault:
+            self.struck[f"{peer} {fault}"] += 1
         return fault
 
     def _times(self, peer: str, address: str) -> tuple[float, float]:
@@ -206,11 +221,17 @@ class Network:
 
     # The end.
 
+    @property
+    def asked(self) -> Mapping[str, int]:
+        """How often each message was sent, by peer and address."""
+        return {f"{peer} {address}": times for (peer, address), times in self._seen.items()}
+
     def heal(self) -> None:
         """From now on nothing is struck, and every peer runs."""
         self.healed = True
         for target in self.peers.values():
-            self.struck += sum(times for _, times in target.switch.struck)
+            for fault, times in target.switch.struck:
+                self.struck[f"{target.kind.name} {fault.id}"] += times
             target.switch.clear()
             self._revive(target)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 from protocols.clock import Clock
@@ -54,8 +55,12 @@ async def _unnoted(action: str, key: str, details: Mapping[str, str]) -> None:
 class SimulatedPlatform:
     """A :class:`reference_impl.kiosk.platform.Platform`. A call that stays unanswered is sent again, with the same key."""
 
-    def __init__(self, network: Network, backend: SimulatedBackend, terminal: Terminal, clock: Clock) -> None:
-        self._network, self._backend, self._clock = network, backend, clock
+    def __init__(
+        self, network: Network, backend: SimulatedBackend, terminal: Terminal, clock: Clock, outbox: Path
+    ) -> None:
+        self._network, self._backend, self._clock, self._outbox = network, backend, clock, outbox
+        self.presses: dict[str, set[str]] = {}
+        self.complaints: list[str] = []
         place = terminal.institution
         self._teller = Teller(terminal.terminal_id, place.code, place.name, _unnoted)
 
@@ -91,6 +96,12 @@ class SimulatedPlatform:
         if self._backend.business is not business:
             raise NoAnswer("the backend died before it answered")
         return reply
+
+    def _noted(self, what: str, *words: str) -> None:
+        """What is about to be sent must stand on the kiosk's disk: it could not ask for it after a loss of power."""
+        kept = self._outbox.read_bytes() if self._outbox.exists() else b""
+        if not any(all(word.encode() in line for word in words) for line in kept.splitlines()):
+            self.complaints.append(f"{self._teller.terminal_id}: {what} was sent before it was on the disk")
 
     async def enrol(self, code: str) -> None:
         """Terminals of a simulation are enrolled."""
@@ -131,6 +142,7 @@ class SimulatedPlatform:
         return await self._call("check_in", lambda b, t: b.registration.check_in(t, appointment_id), LOOK_S)
 
     async def open_trade(self, key: str, request: OpenTradeRequest) -> TradeView:
+        self._noted("the opening of a trade", key)
         return await self._call("open", lambda b, t: b.desk.open(t, key, request), LOOK_S)
 
     async def pay(
@@ -143,6 +155,8 @@ class SimulatedPlatform:
         card: BankCard | None = None,
         pin: PinBlock | None = None,
     ) -> TradeView:
+        self._noted("a payment", key)
+        self.presses.setdefault(trade_no, set()).add(key)
         data = _card_data(card, pin) if card is not None and pin is not None else None
         return await self._call("pay", lambda b, t: b.desk.pay(t, trade_no, key, method, auth_code, data))
 
@@ -161,6 +175,7 @@ class SimulatedPlatform:
         return await self._call("cancel", lambda b, t: b.desk.cancel(t, trade_no, reason))
 
     async def refund(self, trade_no: str, reason: str) -> TradeView:
+        self._noted("the wish for a refund", trade_no, "refund")
         return await self._call("refund", lambda b, t: b.desk.refund(t, trade_no, reason))
 
     async def eligibility(self, trade_no: str) -> RefundEligibility:

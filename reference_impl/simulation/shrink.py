@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from reference_impl.simulation.story import Payment, Story
+from reference_impl.simulation.story import MORNING, Payment, Story
 
 __all__ = ["shrink"]
 
@@ -52,11 +52,15 @@ def _smaller(story: Story) -> Iterator[Story]:
             yield replace(story, **{name: (*parts[:at], *parts[at + 1 :])})
     if story.re_sign_in:
         yield replace(story, re_sign_in=0.0)
+    if story.settles:
+        yield replace(story, settles=0.0)
+    if story.begins_at != MORNING:
+        yield replace(story, begins_at=MORNING)
     for at, payment in enumerate(story.payments):
         for plainer in _plainer(payment):
             yield replace(story, payments=(*story.payments[:at], plainer, *story.payments[at + 1 :]))
     for at, crash in enumerate(story.crashes):
-        if crash.down_s != 1.0:
+        if crash.down_s > 0 and crash.down_s != 1.0:
             yield replace(story, crashes=(*story.crashes[:at], replace(crash, down_s=1.0), *story.crashes[at + 1 :]))
 
 
@@ -74,6 +78,7 @@ def _plainer(payment: Payment) -> Iterator[Payment]:
         "cancels": False,
         "walks_away": "",
         "refund_after_s": 0.0,
+        "shows": "resident_id",
     }
     for name, value in plain.items():
         if getattr(payment, name) != value:

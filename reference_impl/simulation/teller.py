@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from protocols.clock import Clock
 from protocols.wire.bank.ciphers import TRIPLE_DES
+from protocols.wire.platform.models import Credential
 from reference_impl.kiosk.bank_card import BankCard
 from reference_impl.kiosk.business.menu import Method, Service, Terms
 from reference_impl.kiosk.business.options import options_of
@@ -47,6 +48,23 @@ class Citizen:
     seen: set[Stage] = field(default_factory=set[Stage])
     picks: Counter[Stage] = field(default_factory=Counter[Stage])
 
+    def shown(self) -> Credential:
+        """What they put on the reader or hold to the scanner."""
+        person = self.resident.person
+        match self.plan.shows:
+            case "social_security_card":
+                return Credential(
+                    kind="social_security_card",
+                    id_number=person.id_number,
+                    name=person.name,
+                    card_number=person.card_number,
+                    card_sn=person.serial,
+                )
+            case "e_credential":
+                return Credential(kind="e_credential", code=self.resident.e_credential)
+            case _:
+                return Credential(kind="resident_id", id_number=person.id_number, name=person.name)
+
     def act(self, session: Session, terms: Terms) -> BusinessEvent | None:
         """What they do on the page of *session*; None for nothing."""
         if self.gone:
@@ -67,7 +85,8 @@ class Citizen:
             case Stage.RECORD | Stage.REOPEN | Stage.REFUND_CONFIRM:
                 return Choose(("yes",))
             case Stage.REFUND_NO:
-                return Choose((self.refund_of,))
+                self.picks[session.stage] += 1
+                return Choose((self.refund_of,)) if self.picks[session.stage] <= 2 else Cancel()
             case Stage.DEPARTMENT | Stage.DOCTOR | Stage.DATE | Stage.SLOT:
                 return self._pick(session, terms)
             case Stage.CONFIRM | Stage.RESULT | Stage.HOLDER:

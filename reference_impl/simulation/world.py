@@ -17,8 +17,10 @@ from typing import Any
 
 from protocols.clock import Clock, LoopClock, run_virtual
 from protocols.wire.bank.ciphers import TRIPLE_DES
+from reference_impl.backend.banking.batch import TerminalEngaged
+from reference_impl.backend.banking.host import BankUnavailable
 from reference_impl.simulation.backend import SimulatedBackend
-from reference_impl.simulation.facts import facts_of
+from reference_impl.simulation.facts import facts_of, kept, kept_for_trades
 from reference_impl.simulation.kiosk import SimulatedKiosk
 from reference_impl.simulation.mutant import NO_MUTANT, Mutant
 from reference_impl.simulation.network import Network
@@ -32,9 +34,12 @@ from simulators.serve.peers import peer_kinds
 
 __all__ = ["Played", "play"]
 
-PEERS = ("his", "insurance", "bank", "qr")
+PEERS = ("his", "insurance", "bank", "qr", "credential")
 STORY_S = 600.0
 """A story is over after that; what it set going is then brought to its end."""
+LAST_PAYMENT = Payment(kiosk=1, at_s=0.0, resident=100, insured=False, method="bank_card")
+UNTOUCHED_KIOSK = 9
+"""For the last payment, when every kiosk of the story is broken."""
 DAY_S = 86_400.0
 MOST_DAYS = 4
 """So long a refund may wait for the bank's bill, and a lock for its end."""
@@ -44,12 +49,13 @@ QUIET_LOOK_S = 600.0
 
 @dataclass(slots=True)
 class Played:
-    """``facts`` for the oracles; ``defect`` what broke in us; ``struck`` which strikes and crashes really happened; ``trace``
-    what went over the network, if it was wanted."""
+    """``facts`` for the oracles; ``defect`` what broke in us; ``struck`` which strikes and crashes really happened, and how
+    often; ``asked`` which messages were sent; ``trace`` what went over the network, if it was wanted."""
 
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
     defect: str = ""
-    struck: int = 0
+    struck: Counter[str] = field(default_factory=Counter[str])
+    asked: Mapping[str, int] = field(default_factory=dict[str, int])
     trace: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])
 
 
@@ -74,8 +80,10 @@ class _World:
         self._crashes = {(each.party, each.event, each.nth): each for each in story.crashes}
         self._counts: Counter[tuple[str, str]] = Counter()
         self._claims: list[tuple[str, str, str]] = []
-        self._happened = 0
+        self._happened: Counter[str] = Counter()
         self._healed = False
+        self._platforms: list[SimulatedPlatform] = []
+        self._early_locks: list[dict[str, str]] = []
         self.played = Played()
 
     async def run(self) -> Played:
@@ -99,10 +107,16 @@ class _World:
             await self._until_told()
             self._heal()
             await self._until_quiet()
-            self.played.facts = facts_of(self._backend.connection, network, self._claims, clock.now())
+            await self._prove_alive()
+            locks = (*self._early_locks, *kept(network, clock.now()))
+            presses = {no: len(keys) for each in self._platforms for no, keys in each.presses.items()}
+            self.played.facts = facts_of(
+                self._backend.connection, network, self._claims, presses, self._complaints(), locks
+            )
         finally:
             await self._end()
-        self.played.struck = self._happened + network.struck
+            self.played.struck = self._happened + network.struck
+            self.played.asked = network.asked
         return self.played
 
     # Parties.
@@ -110,14 +124,18 @@ class _World:
     def _kiosk(self, number: int) -> SimulatedKiosk:
         terminal = self._city.terminal(number)
         assert terminal is not None, "a story names kiosks of its city"
+        outbox = self._folder / terminal.terminal_id
+        platform = SimulatedPlatform(self._network, self._backend, terminal, self._clock, outbox)
+        self._platforms.append(platform)
         return SimulatedKiosk(
             terminal.terminal_id,
-            SimulatedPlatform(self._network, self._backend, terminal, self._clock),
-            self._folder / terminal.terminal_id,
+            platform,
+            outbox,
             TRIPLE_DES.diversify(bytes.fromhex(TEST_FLEET_KEY), terminal.bank_terminal),
             self._clock,
             lambda terminal_id, trade_no, said: self._claims.append((terminal_id, trade_no, said)),
             lambda terminal_id: self._stepped(number),
+            self._mutant,
         )
 
     def _bring_citizens(self) -> None:
@@ -154,6 +172,7 @@ class _World:
 
     def _before_commit(self) -> None:
         self._maybe("commit-before")
+        self._maybe("takeover")
 
     def _after_commit(self) -> None:
         self._maybe("commit-after")
@@ -168,7 +187,11 @@ class _World:
         crash = self._due("backend", event)
         if crash is None or not self._backend.up:
             return
-        self._happened += 1
+        self._happened[f"backend {event}"] += 1
+        if event == "takeover":
+            self._note("crash", "backend", "another one takes over")
+            self._backend.take_over()
+            return
         self._note("crash", "backend", f"{event}, down for {crash.down_s} s")
         self._backend.kill()
         asyncio.get_running_loop().call_later(crash.down_s, self._restart)
@@ -182,8 +205,13 @@ class _World:
         crash = self._due(f"kiosk-{number}", "step")
         if crash is None:
             return
-        self._happened += 1
         kiosk = self._kiosks[number]
+        if crash.down_s < 0:
+            self._happened["kiosk broken-for-good"] += 1
+            self._note("crash", kiosk.terminal_id, "broken for good")
+            kiosk.break_down()
+            return
+        self._happened["kiosk power-cut"] += 1
         self._note("crash", kiosk.terminal_id, f"power cut for {crash.down_s} s")
         kiosk.cut_power()
         asyncio.get_running_loop().call_later(crash.down_s, self._power, number)
@@ -198,15 +226,62 @@ class _World:
         """The story: until everybody was served, or its time is over."""
         end = self._story.begins_at + STORY_S
         re_sign_in = self._story.begins_at + self._story.re_sign_in if self._story.re_sign_in else None
+        settles = self._story.begins_at + self._story.settles if self._story.settles else None
         while self._clock.now() < end:
             await asyncio.sleep(LOOK_S)
             if re_sign_in is not None and self._clock.now() >= re_sign_in:
                 re_sign_in = None
+                self._happened["bank keys-expired"] += 1
                 self._network.expire_sign_ins()
+            if settles is not None and self._clock.now() >= settles and await self._settle_batches():
+                settles = None
             if self._broken():
                 return
             if all(not kiosk.waiting for kiosk in self._kiosks.values()) and self._clock.now() > self._last_wish():
                 return
+
+    async def _settle_batches(self) -> bool:
+        """What the backend does in the evening, for every kiosk. False: one of them is engaged, or the bank is away."""
+        done = True
+        for kiosk in self._kiosks.values():
+            business = self._backend.business
+            if business is None:
+                return False
+            settling = asyncio.ensure_future(business.bank.settle_batch(kiosk.terminal_id))
+            await asyncio.wait({settling})
+            if settling.cancelled():  # the backend died over it
+                return False
+            failed = settling.exception()
+            if failed is None:
+                self._happened["bank batch-settled"] += settling.result().batch > 0
+            elif isinstance(failed, TerminalEngaged | BankUnavailable):
+                done = False
+            else:
+                raise failed
+        return done
+
+    async def _prove_alive(self) -> None:
+        """When all is over one more citizen comes, and pays: nothing of what happened may stand in their way."""
+        if self._broken():
+            return
+        before = len(self._claims)
+        number = next((at for at, kiosk in self._kiosks.items() if not kiosk.lost), UNTOUCHED_KIOSK)
+        if number not in self._kiosks:
+            self._kiosks[number] = self._kiosk(number)
+            self._kiosks[number].start()
+        resident = self._city.resident(LAST_PAYMENT.resident)
+        assert resident is not None, "it is one of the city"
+        plan = replace(LAST_PAYMENT, kiosk=number, at_s=self._clock.now())
+        self._kiosks[number].come(Citizen(plan, resident, self._clock, nonce=90_000))
+        for _ in range(int(STORY_S / LOOK_S)):
+            await asyncio.sleep(LOOK_S)
+            if self._broken() or self._quiet():
+                break
+        told = [said for _, _, said in self._claims[before:]]
+        if told != ["paid"] and not self.played.defect:
+            self.played.defect = (
+                f"after everything was mended a plain payment does not work: {told or 'nothing was said'}"
+            )
 
     def _last_wish(self) -> float:
         """When the last citizen has come, or come back."""
@@ -224,11 +299,20 @@ class _World:
         while self._clock.now() < end and not self._broken():
             await asyncio.sleep(LOOK_S if self._moving() else QUIET_LOOK_S)
             if self._quiet():
+                self._early_locks = kept_for_trades(self._network, self._clock.now())
                 await asyncio.sleep(1_000.0)
                 if self._quiet():
                     return
             elif not self._moving():
                 continue
+
+    def _complaints(self) -> Iterator[str]:
+        """What the kiosks did against their own promises."""
+        for platform in self._platforms:
+            yield from platform.complaints
+        for kiosk in self._kiosks.values():
+            if kiosk.open_entries:
+                yield f"{kiosk.terminal_id}: {kiosk.open_entries} keys are still open, and everything has ended"
 
     def _moving(self) -> bool:
         engine = self._backend.business.engine if self._backend.business else None

@@ -22,16 +22,20 @@ PAID = "DG2026112200001000001"
 CLOSED = "DG2026112200001000002"
 
 # 100.00: fund 60.00, account 10.00, bank 30.00. The second trade paid 5.00 by bank, which was taken back.
+UNLOCK = AttemptFact("b15", CLOSED, "lock", "undo", "his", "L", 500, "success", "b0")
+
 GOOD = MoneyFacts(
     trades=(
         TradeFact(PAID, "paid", 10_000, 6_000, 1_000, 3_000),
         TradeFact(CLOSED, "closed", 500, 0, 0, 500),
     ),
     attempts=(
-        AttemptFact("a1", PAID, "lock", "do", "his", PAID, 10_000, "success"),
+        AttemptFact("a0", PAID, "lock", "do", "his", PAID, 10_000, "success"),
+        AttemptFact("a1", PAID, "visit", "do", "insurance", "MSG0", 10_000, "success"),
         AttemptFact("a2", PAID, "insurance", "do", "insurance", "MSG1", 7_000, "success"),
         AttemptFact("a3", PAID, "cash", "do", "bank", "10000001/000001/000001", 3_000, "success"),
         AttemptFact("a4", PAID, "commit", "do", "his", f"{PAID}C", 10_000, "success"),
+        AttemptFact("b0", CLOSED, "lock", "do", "his", CLOSED, 500, "success"),
         AttemptFact("b1", CLOSED, "cash", "do", "bank", "10000001/000001/000002", 500, "success"),
         AttemptFact("b2", CLOSED, "cash", "undo", "bank", "10000001/000001/000003", 500, "success", "b1"),
     ),
@@ -57,6 +61,7 @@ GOOD = MoneyFacts(
     ),
     claims=(Claim("KSK-1", PAID, "paid"), Claim("KSK-1", CLOSED, "not-paid"), Claim("KSK-2", PAID, "uncertain")),
     alarms=("reversal-unanswered",),
+    presses={PAID: 1, CLOSED: 1},
 )
 
 
@@ -103,6 +108,15 @@ CASES = {
         "ledger",
     ),
     "a lock": (replace(GOOD, locks=(LockFact("his", "bills", CLOSED),)), "stuck"),
+    "cash before the insurance": (
+        replace(GOOD, attempts=tuple(replace(e, attempt_id="a15") if e.leg == "cash" and e.trade_no == PAID else e for e in GOOD.attempts)),
+        "ordered",
+    ),
+    "locked no more, but paid": (
+        replace(GOOD, attempts=(*GOOD.attempts[:-1], UNLOCK, GOOD.attempts[-1])),
+        "ordered",
+    ),
+    "asked for twice": (replace(GOOD, presses={PAID: 1, CLOSED: 0}), "pressed"),
     "told paid, was not": (replace(GOOD, claims=(Claim("KSK-1", CLOSED, "paid"),)), "truthful"),
     "told not paid, was": (replace(GOOD, claims=(Claim("KSK-1", PAID, "not-paid"),)), "truthful"),
     "a person is needed": (replace(GOOD, alarms=("peer-contradicts-itself",)), "alarms"),
@@ -120,6 +134,10 @@ def test_each_oracle_can_fail(name: str) -> None:
 def test_every_oracle_is_seen_to_fail() -> None:
     found = {oracle for _, oracle in CASES.values()}
     assert found >= set(ORACLES) - {"peaceful"}
+
+
+def test_presses_that_nobody_counted_prove_nothing() -> None:
+    assert judge_money(replace(GOOD, presses=None)) == []
 
 
 def test_facts_survive_as_a_note_of_a_record() -> None:
