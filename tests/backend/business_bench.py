@@ -31,6 +31,7 @@ from simulators.peer.bank_keys import TEST_FLEET_KEY
 from simulators.peer.city import City, Resident
 
 PEERS = ("his", "insurance", "bank", "qr", "credential", "notify")
+HIS_OF = {"json": "his", "xml": "his_xml"}
 TOWN_HALL = City()
 
 
@@ -99,15 +100,27 @@ def write_credentials(folder: Path, **more: Any) -> Path:
 
 
 @asynccontextmanager
-async def business_on(url: str, folder: Path, his_vendor: str = "json", **more: Any) -> AsyncIterator[Business]:
-    """Three kiosks at three clinics, waiting to be enrolled."""
-    settings = ["his_vendor=xml"] if his_vendor == "xml" else []
-    async with stand_peers(PEERS, control_port=0, settings=settings, **more) as peers:
-        places = {each.name: each.url for each in peers.places}
+async def connected(folder: Path, his_vendor: str = "json") -> AsyncIterator[dict[str, Any]]:
+    """Standing peers, and the settings that lead a backend to them."""
+    async with standing(folder, his_vendor) as (_, settings):
+        yield settings
+
+
+@asynccontextmanager
+async def standing(folder: Path, his_vendor: str, **more: Any) -> AsyncIterator[tuple[Standing, dict[str, Any]]]:
+    names = [HIS_OF.get(his_vendor, each) if each == "his" else each for each in PEERS]
+    async with stand_peers(names, control_port=0, **more) as peers:
+        places = {"his" if each.name == "his_xml" else each.name: each.url for each in peers.places}
         files = {each.name: each.files for each in peers.places if each.files}
         found = {f"peers.{name}": url for name, url in backend_peers(places, files).items()}
-        file = write_credentials(folder, his_vendor=his_vendor)
-        loaded = load_settings(overrides={"database": url, "credentials_file": str(file), **found})
+        yield peers, {**found, "credentials_file": str(write_credentials(folder, his_vendor=his_vendor))}
+
+
+@asynccontextmanager
+async def business_on(url: str, folder: Path, his_vendor: str = "json", **more: Any) -> AsyncIterator[Business]:
+    """Three kiosks at three clinics, waiting to be enrolled."""
+    async with standing(folder, his_vendor, **more) as (peers, settings):
+        loaded = load_settings(overrides={"database": url, **settings})
         async with running(loaded, Keys.made(), UnixClock(), hasher=CHEAP) as services:
             app = build_app(services)
             terminals = [TOWN_HALL.terminal(number) for number in (1, 2, 3)]

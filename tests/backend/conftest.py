@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import structlog
 from platform_bench import Bench, HandClock, bench_on
-from postgres import database_url, postgres_server  # noqa: F401
+from postgres import database_url, empty_database_url, migrated, postgres_server  # noqa: F401
 
 from reference_impl.backend.keys import Keys
 

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,13 +22,7 @@ from reference_impl.backend.storage.store import parsed_url
 
 ROOT = Path(__file__).parent.parent.parent
 PASSWORD = "Mountain-7-river"
-ENVIRONMENT = {
-    **os.environ,
-    "PYTHONPATH": str(ROOT),
-    "PYTHONDONTWRITEBYTECODE": "",
-    "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "onecard-pycache"),
-}
-"""Compiled once for all processes: half of a start is compiling otherwise."""
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 class Backend:
@@ -105,8 +98,8 @@ async def login(url: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {body['token']}"}
 
 
-async def test_it_says_when_it_is_ready_serves_and_ends_when_told(tmp_path: Path, database_url: str) -> None:
-    async with served(tmp_path, database_url, "--ready-file", "ready.json") as backend:
+async def test_it_says_when_it_is_ready_serves_and_ends_when_told(tmp_path: Path, empty_database_url: str) -> None:
+    async with served(tmp_path, empty_database_url, "--ready-file", "ready.json") as backend:
         url = backend.ready["url"]
         assert url.startswith("http://127.0.0.1:")
         assert json.loads((tmp_path / "ready.json").read_text()) == backend.ready
@@ -121,7 +114,7 @@ async def test_it_says_when_it_is_ready_serves_and_ends_when_told(tmp_path: Path
         assert events[-1] == "stopped"
         assert PASSWORD not in json.dumps(logged)
         assert "模拟镇" not in json.dumps(logged, ensure_ascii=False)
-    async with served(tmp_path, database_url) as backend:
+    async with served(tmp_path, empty_database_url) as backend:
         headers = await login(backend.ready["url"])
         found = await asked(backend.ready["url"], "GET", "/v1/admin/institutions/441900001", headers=headers)
         assert found[1]["name"] == "模拟镇"

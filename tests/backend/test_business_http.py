@@ -21,8 +21,9 @@ async def until(client: PlatformClient, trade: TradeView, *states: str) -> Trade
     raise AssertionError(f"{trade.state} is none of {states}: {trade}")
 
 
-async def test_a_bill_is_paid_by_wechat_and_refunded(database_url: str, tmp_path: Path) -> None:
-    async with business_on(database_url, tmp_path) as bench:
+@pytest.mark.parametrize("his_vendor", ["json", "xml"])
+async def test_a_bill_is_paid_by_wechat_and_refunded(database_url: str, tmp_path: Path, his_vendor: str) -> None:
+    async with business_on(database_url, tmp_path, his_vendor) as bench:
         client = await bench.client()
         visitor = await client.identify(card_of(1))
         assert visitor.insured

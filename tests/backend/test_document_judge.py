@@ -10,16 +10,19 @@ import asyncio
 import socket
 import threading
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 import schemathesis
 import uvicorn
+from business_bench import connected
 from platform_bench import Bench, HandClock, Kiosk, bench_on
 from requests.auth import AuthBase
 from schemathesis.engine import events, from_schema
 
+from protocols.clock import UnixClock
 from protocols.wire.http import HttpRequest
 from protocols.wire.platform import authentication as wire
 from reference_impl.backend.keys import Keys
@@ -28,8 +31,8 @@ from reference_impl.backend.keys import Keys
 class Served:
     """A backend that is served from a thread of its own."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, folder: Path) -> None:
+        self._url, self._folder = url, folder
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self.bench: Bench
@@ -38,7 +41,10 @@ class Served:
 
     async def _serve(self) -> None:
         try:
-            async with bench_on(self._url, HandClock(), Keys.made()) as self.bench:
+            async with (
+                connected(self._folder) as settings,
+                bench_on(self._url, HandClock(UnixClock().now()), Keys.made(), **settings) as self.bench,
+            ):
                 self.kiosk = await self.bench.kiosk()
                 config = uvicorn.Config(self.bench.app, log_config=None, access_log=False, lifespan="off")
                 self._server = uvicorn.Server(config)
@@ -67,7 +73,7 @@ class Proved(AuthBase):
         self._kiosk, self._token = served.kiosk, served.bench.admin.token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if not request.path_url.startswith("/v1/terminal/"):
+        if request.path_url.startswith("/v1/admin/"):
             request.headers["Authorization"] = f"Bearer {self._token}"
             return request
         body = request.body.encode() if isinstance(request.body, str) else request.body or b""
@@ -89,10 +95,10 @@ def integers_written_as_such(_: object, value: Any) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_the_document_says_what_the_backend_does(database_url: str) -> None:
+def test_the_document_says_what_the_backend_does(database_url: str, tmp_path: Path) -> None:
     counted: Counter[str] = Counter()
     failures: list[str] = []
-    with Served(database_url) as served:
+    with Served(database_url, tmp_path) as served:
         schema = schemathesis.openapi.from_dict(served.bench.app.openapi())
         schema.config.update(base_url=served.base)
         schema.config.generation.update(max_examples=2)

@@ -29,9 +29,11 @@ REMEDY = (
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    url = parsed_url(database_url)
-    made = sqlite_engine(database_file(url)) if url.get_backend_name() == "sqlite" else postgres_engine(database_url)
+async def engine(empty_database_url: str) -> AsyncIterator[AsyncEngine]:
+    url = parsed_url(empty_database_url)
+    made = (
+        sqlite_engine(database_file(url)) if url.get_backend_name() == "sqlite" else postgres_engine(empty_database_url)
+    )
     yield made
     await made.dispose()
 
@@ -128,12 +130,14 @@ async def test_a_step_that_breaks_leaves_what_was_there(engine: AsyncEngine, mon
     assert await steps.differences(engine) == []
 
 
-async def test_a_database_of_a_later_version_is_refused_and_left_alone(engine: AsyncEngine, database_url: str) -> None:
+async def test_a_database_of_a_later_version_is_refused_and_left_alone(
+    engine: AsyncEngine, empty_database_url: str
+) -> None:
     await upgrade(engine)
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(StoreUnavailable, match="later version"):
-        await open_store(database_url)
+        await open_store(empty_database_url)
     assert await revision_of(engine) == "9999"
 
 
