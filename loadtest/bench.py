@@ -31,13 +31,14 @@ PEER_SEED = 1
 @dataclass(frozen=True, slots=True)
 class LoadBench:
     """A bench that stands. ``codes``: one-time enrolment codes by terminal; ``control``: the peers' control face;
-    ``run_id`` tells this run's idempotency keys from those of any other."""
+    ``run_id`` tells this run's idempotency keys from those of any other; ``parts``: the first process of each part."""
 
     url: str
     codes: Mapping[str, str]
     database: str
     control: str
     run_id: str
+    parts: Mapping[str, int]
     peer_seed: int = PEER_SEED
 
 
@@ -73,7 +74,8 @@ async def stand_load_bench(load: LoadFile, folder: Path, step: Callable[[Label],
                     backend,
                     codes,
                 ):
-                    yield LoadBench(backend.url, codes, database, said["control"], secrets.token_hex(4))
+                    parts = {"backend": backend.pid, "peers": child.pid, "postgres": server.pid}
+                    yield LoadBench(backend.url, codes, database, said["control"], secrets.token_hex(4), parts)
     except (BenchError, PostgresError) as error:
         raise BenchFailed(str(error)) from error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import Any
 
 from loadtest.bench import LoadBench, ended_child, stand_load_bench
 from loadtest.child import BenchFailed, Child
+from loadtest.machine import MachineWatch
 from loadtest.money import BooksUnreadable, money_note, undecided
 from loadtest.order import ORDER_VARIABLE, Order
 from loadtest.rows import EDGES_MS, Tick, VisitRow, read_calls, read_visits
@@ -149,6 +151,7 @@ class _Run:
             on_news,
             stop,
         )
+        self._watch = MachineWatch({})
 
     def step(self, text: Label) -> None:
         self._on_news(LoadNews(step=text))
@@ -157,7 +160,8 @@ class _Run:
         report = await self._generate(standing)
         calls, visits = await asyncio.to_thread(self._rows)
         names = [each.stage for each in self._load.stages]
-        summary = await asyncio.to_thread(summarise, names, calls, visits, report)
+        machine = {name: self._watch.shares(name) for name in names}
+        summary = await asyncio.to_thread(summarise, names, calls, visits, report, machine)
         money, trades = await self._money(standing, visits)
         return LoadResult(self._load, summary, judge(self._load, summary, money), money, trades, 0.0)
 
@@ -169,12 +173,15 @@ class _Run:
     async def _generate(self, standing: LoadBench) -> GeneratorReport:
         self.step(Label("终端注册", "enrolling the fleet"))
         child = self._generator(standing)
+        self._watch = MachineWatch({**standing.parts, "generator": child.pid, "harness": os.getpid()})
         async with ended_child(child):
             hung = False
             async for tick in self._ticks(child):
                 if tick is None:
                     hung = True
                     break
+                if tick.phase != "preparing":
+                    self._watch.look(tick.stage)
                 self._on_news(LoadNews(tick=tick))
             if not hung:
                 await asyncio.to_thread(child.wait, SILENT_S)

@@ -38,7 +38,8 @@ class StageSummary:
     how late it read. A call that was never answered counts with the time after which it was given up.
 
     ``pressed`` citizens pressed pay, ``undecided`` of them never heard a decision; ``in_one_second`` pressed in the instant of a
-    barrier or the second after it; ``refusals`` counts by call and code.
+    barrier or the second after it; ``refusals`` counts by call and code; ``machine``: what each part of the bench, and all
+    others, used of one processor.
     """
 
     stage: str
@@ -64,6 +65,7 @@ class StageSummary:
     by_call: Mapping[str, Summary]
     refusals: Mapping[str, int]
     reasons: Mapping[str, int]
+    machine: Mapping[str, float] = field(default_factory=dict[str, float])
 
     @property
     def calls_per_service(self) -> float:
@@ -88,14 +90,23 @@ class LoadSummary:
 
 
 def summarise(
-    names: Sequence[str], rows: Sequence[CallRow], visits: Sequence[VisitRow], report: GeneratorReport
+    names: Sequence[str],
+    rows: Sequence[CallRow],
+    visits: Sequence[VisitRow],
+    report: GeneratorReport,
+    machine: Mapping[str, Mapping[str, float]] | None = None,
 ) -> LoadSummary:
-    """*names*: the stages in their order."""
-    return LoadSummary(report, tuple(_stage(name, rows, visits, report) for name in names))
+    """*names*: the stages in their order; *machine*: shares of a processor by stage and part."""
+    shares = machine or {}
+    return LoadSummary(report, tuple(_stage(name, rows, visits, report, shares.get(name, {})) for name in names))
 
 
 def _stage(
-    name: str, all_rows: Sequence[CallRow], all_visits: Sequence[VisitRow], report: GeneratorReport
+    name: str,
+    all_rows: Sequence[CallRow],
+    all_visits: Sequence[VisitRow],
+    report: GeneratorReport,
+    machine: Mapping[str, float],
 ) -> StageSummary:
     rows = [each for each in all_rows if each.stage == name]
     visits = [each for each in all_visits if each.stage == name]
@@ -125,8 +136,9 @@ def _stage(
         lag=Series(each.lag_s for each in rows).summary(),
         late=Series(each.late_s for each in rows).summary(),
         by_call={call: Series(each.latency_s for each in rows if each.call == call).summary() for call in calls},
-        refusals=Counter(f"{each.call} {each.status} {each.code}" for each in rows if each.code),
-        reasons=Counter(each.why for each in outcomes if each.why),
+        refusals=dict(Counter(f"{each.call} {each.status} {each.code}" for each in rows if each.code)),
+        reasons=dict(Counter(each.why for each in outcomes if each.why)),
+        machine=dict(machine),
     )
 
 

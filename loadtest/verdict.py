@@ -1,8 +1,9 @@
 """What a load says, in plain words of two languages, and the exit code that it decides. Pure.
 
-Three kinds of findings, and their order matters. What is **so whatever the generator did** (money, refusals, unpaid services)
+Four kinds of findings, and their order matters. What is **so whatever the generator did** (money, refusals, unpaid services)
 breaks the load: exit code 1. Where the **generator was the bottleneck** nothing is said about the system's speed: exit code 2.
-Only then do **times** count: exit code 1 where one is beyond its limit, 0 where all hold.
+Only then do **times** count: 0 where all hold, 1 where one is beyond its limit, and 2 again where the **machine** was busy with
+other programs meanwhile.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from loadtest.machine import OTHERS
 from loadtest.summary import LoadSummary, StageSummary
 from protocols.wire.base import Label
 from scenarios.load_model import LoadFile, StageSpec
@@ -20,8 +22,16 @@ __all__ = ["BROKEN", "PASSED", "UNDECIDED", "Line", "Verdict", "judge"]
 PASSED, BROKEN, UNDECIDED = 0, 1, 2
 """Exit codes: all holds; a threshold is broken; nothing was said about the system."""
 
-Kind = Literal["money", "fact", "generator", "time", "run"]
-Overall = Literal["passed", "broken", "generator-was-the-bottleneck", "generator-failed", "stopped", "not-brought-up"]
+Kind = Literal["money", "fact", "generator", "machine", "time", "run"]
+Overall = Literal[
+    "passed",
+    "broken",
+    "generator-was-the-bottleneck",
+    "machine-was-busy",
+    "generator-failed",
+    "stopped",
+    "not-brought-up",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +62,16 @@ _TEXTS: dict[Overall, Label] = {
     "passed": Label("通过：全部限值成立，没有丢失，没有重复，各方账目一致", "passed: every limit holds, nothing lost or doubled, books equal"),
     "broken": Label("不通过：有限值被突破", "broken: a limit does not hold"),
     "generator-was-the-bottleneck": Label(
-        "无结论：压力发生器自身成为瓶颈，本次不能说明系统的快慢",
-        "no conclusion: the generator was the bottleneck, this run says nothing about the speed of the system",
+        "未测得：压力发生器自身成为瓶颈，本次不能说明系统的快慢",
+        "not measured: the generator was the bottleneck, this run says nothing about the speed of the system",
     ),
-    "generator-failed": Label("无结论：压力发生器出错", "no conclusion: the generator failed"),
-    "stopped": Label("无结论：负载被中途停止", "no conclusion: the load was stopped before its end"),
-    "not-brought-up": Label("无结论：台架没有立起来", "no conclusion: the bench could not be brought up"),
+    "machine-was-busy": Label(
+        "未测得：有时间超过限值，但当时本机忙于其他程序，不能归于被测系统",
+        "not measured: a time is over its limit, but the machine was busy with other programs meanwhile",
+    ),
+    "generator-failed": Label("未测得：压力发生器出错", "not measured: the generator failed"),
+    "stopped": Label("未测得：负载被中途停止", "not measured: the load was stopped before its end"),
+    "not-brought-up": Label("未测得：台架没有立起来", "not measured: the bench could not be brought up"),
 }  # fmt: skip
 
 
@@ -84,7 +98,7 @@ def _verdict(summary: LoadSummary, lines: tuple[Line, ...]) -> Verdict:
     elif broken("generator"):
         overall = "generator-was-the-bottleneck"
     elif broken("time"):
-        overall = "broken"
+        overall = "machine-was-busy" if broken("machine") else "broken"
     else:
         overall = "passed"
     code = {"passed": PASSED, "broken": BROKEN}.get(overall, UNDECIDED)
@@ -131,6 +145,10 @@ def _of_generator(load: LoadFile, spec: StageSpec, stage: StageSummary) -> Itera
         f"<= {load.limits.generator_cpu:.0%}",
         stage.cpu <= load.limits.generator_cpu,
     )
+    others = stage.machine.get(OTHERS)
+    if others is not None:
+        what, most = Label("其他程序占用的处理器", "processors that other programs used"), load.limits.others_cpu
+        yield Line("machine", stage.stage, what, f"{others:.2f}", f"<= {most:.2f}", others <= most)
 
 
 def _everybody_came(stage: StageSummary) -> Line:

@@ -103,10 +103,12 @@ class Mix(Strict):
 
 class LoadLimits(Strict):
     """What must hold in the whole run. ``lag_share``: the generator's own lag (p99) may be so much of a stage's tightest limit;
-    ``generator_cpu``: of one core, in any stage. Beyond these, nothing is said about the system. The others are counts."""
+    ``generator_cpu``: of one core, in any stage. Beyond these, nothing is said about the system. ``others_cpu``: what programs that are
+    not of the bench may use of one core; beyond it a time over its limit is put down to them. The others are counts."""
 
     lag_share: Annotated[float, Field(gt=0, le=1)] = 0.1
     generator_cpu: Annotated[float, Field(gt=0, le=1)] = 0.8
+    others_cpu: Annotated[float, Field(ge=0, le=64)] = 0.3
     refused: Annotated[int, Field(ge=0)] = 0
     unanswered: Annotated[int, Field(ge=0)] = 0
     not_paid: Annotated[int, Field(ge=0)] = 0
