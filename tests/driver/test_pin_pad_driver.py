@@ -321,7 +321,7 @@ def test_silence_has_a_limit_and_so_has_a_closed_line() -> None:
         began = bench.clock.now()
         with pytest.raises(NoReply):
             await bench.pad.initialise()
-        assert bench.clock.now() - began <= 4.1
+        assert bench.clock.now() - began <= 4.1 + 1e-9  # floats: the limit is 4.1 s
         await bench.host.link.aclose()
         with pytest.raises(LinkClosed):
             await bench.pad.initialise()

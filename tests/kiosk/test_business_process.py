@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -74,7 +73,6 @@ async def kiosk(folder: Path, origin: str, *more: str) -> AsyncIterator[Headless
     process = await asyncio.create_subprocess_exec(
         *command(folder, origin, *more),
         cwd=ROOT,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

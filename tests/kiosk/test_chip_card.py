@@ -221,6 +221,10 @@ def test_an_entry_that_is_abandoned_leaves_a_reader_that_works() -> None:
 def test_abandoned_at_any_moment_the_next_reading_is_whole(after_s: float) -> None:
     """The first is cut off in the middle of an exchange: its late answer must not be taken for one of the second."""
 
+    async def read_for_ever(reader: ChipReader) -> None:
+        while True:
+            await reader.read(1250)
+
     async def main() -> None:
         clock = LoopClock(NOON)
         bay = MemoryBay(build_reader(dialect="crt310"), "crt310", clock)
@@ -232,9 +236,7 @@ def test_abandoned_at_any_moment_the_next_reading_is_whole(after_s: float) -> No
         await bay.take_in()
         reader = ChipReader(bay, clock, lambda: bytes(4))
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(after_s):
-                while True:
-                    await reader.read(1250)
+            await asyncio.wait_for(read_for_ever(reader), after_s)
         card = await reader.read(700)
         assert cryptogram_in(card.chip_data).amount_fen == 700
         await bay.aclose()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from postgres import database_url, postgres_server  # noqa: F401
+from postgres import database_url, migrated, postgres_server  # noqa: F401
 
 from reference_impl.backend.reconciliation.frames import schema_of
 from reference_impl.backend.reconciliation.intake import DayFile

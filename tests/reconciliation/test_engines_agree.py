@@ -74,23 +74,23 @@ def _agree(four: Four, engine: str) -> None:
         event(code)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(four=_books(6))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(four=_books(15))
 def test_random_books_polars(four: Four) -> None:
     _agree(four, "polars")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(four=_books(15))
+@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(four=_books(30))
 def test_random_books_duckdb(four: Four) -> None:
     _agree(four, "duckdb")
 
 
-def test_a_hundred_thousand_rows_in_each_book(tmp_path: Path) -> None:
-    """The planted differences are found, all of them, and nothing else; the three agree on every row."""
-    books, planted = generate(tmp_path, 100_000)
+def test_many_rows_in_each_book(tmp_path: Path) -> None:
+    """The planted differences are found, all of them, and nothing else; the three agree on every row. A million: the benchmark."""
+    books, planted = generate(tmp_path, 20_000, share=0.05)
     for book in Book:
-        assert pl.scan_parquet(books.path(book)).select(pl.len()).collect().item() >= 100_000
+        assert pl.scan_parquet(books.path(book)).select(pl.len()).collect().item() >= 20_000
     expected = oracle.reconcile(books, Terms(DAY))
     assert dict(expected.group_by("code").len().iter_rows()) == {code.value: count for code, count in planted.items()}
     assert polars_engine.reconcile(books, Terms(DAY)).equals(expected)
