@@ -23,18 +23,27 @@ from simulators.peer.bank_keys import TEST_FLEET_KEY
 from simulators.peer.city import DIVISION, City, Terminal
 from simulators.peer.qr_keys import WECHAT_KEY, gateway_key, merchant_key, private_text, public_text
 
-__all__ = ["CITY_NAME", "BackendProcess", "backend_peers", "credentials", "plan", "stand_backend"]
+__all__ = [
+    "CITY_NAME",
+    "BackendProcess",
+    "backend_peers",
+    "credentials",
+    "plan",
+    "stand_backend",
+    "write_backend_files",
+]
 
 CITY_NAME = "模拟市医保一卡通平台"
 READY_LIMIT_S = 60.0
 END_LIMIT_S = 15.0
 
 
-def credentials(*, his_vendor: str = "json", bank_limit_s: float = 60.0, cut_over: str = "23:00") -> dict[str, Any]:
-    """The backend's file of credentials for simulated peers with their default settings."""
+def credentials(*, his_vendor: str = "json", limit_s: float = 60.0, cut_over: str = "23:00") -> dict[str, Any]:
+    """The backend's file of credentials for simulated peers with their default settings. *limit_s*: how long bank and insurance
+    are waited for."""
     return {
         "his": {"vendor": his_vendor, "secret": "HIS-TEST-SECRET"},
-        "insurance": {"paasid": "onecard", "secret": "TIF-TEST-SECRET"},
+        "insurance": {"paasid": "onecard", "secret": "TIF-TEST-SECRET", "limit_s": limit_s},
         "qr": {
             "wechat_appid": "wx0000000000000001",
             "wechat_mch_id": "1900000001",
@@ -48,7 +57,7 @@ def credentials(*, his_vendor: str = "json", bank_limit_s: float = 60.0, cut_ove
         "bank": {
             "key_file": "bank.keys",
             "local_key_file": "bank.local",
-            "limit_s": bank_limit_s,
+            "limit_s": limit_s,
             "cut_over": cut_over,
         },
         "notify": {"appid": "wx0000000000000001", "secret": "SIM-APP-SECRET", "sms_key": "SIM-SMS-KEY"},
@@ -184,9 +193,9 @@ async def stand_backend(
     *folder* gets its files; *database* is SQLite there unless told otherwise; *settings* go over its other settings. The backend is
     ended afterwards; its files stay. Raises :class:`BenchError`.
     """
-    _write_files(folder, peers, terminals, database, city or City(), his_vendor, settings or {})
-    if not (folder / "bank.keys").exists():
-        await _bank_keys(folder)
+    await write_backend_files(
+        folder, peers, terminals, database=database, city=city, his_vendor=his_vendor, settings=settings
+    )
     backend = BackendProcess(folder)
     try:
         await backend.start("--plan", str(folder / "plan.json"), "--codes", str(folder / "codes.json"))
@@ -195,27 +204,40 @@ async def stand_backend(
         await backend.aclose()
 
 
-def _write_files(
+async def write_backend_files(
     folder: Path,
     peers: Mapping[str, str],
     terminals: Sequence[Terminal],
-    database: str,
-    city: City,
-    his_vendor: str,
-    settings: Mapping[str, Any],
+    *,
+    database: str = "",
+    city: City | None = None,
+    his_vendor: str = "json",
+    limit_s: float = 60.0,
+    settings: Mapping[str, Any] | None = None,
 ) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    """Settings, credentials, plan and bank keys in *folder*, see :func:`stand_backend`. Keys that are there stay."""
+    _make(folder)
     tree: dict[str, Any] = {
         "database": database or f"sqlite:///{folder / 'backend.db'}",
         "keys_file": str(folder / "backend.keys"),
         "credentials_file": str(folder / "credentials.yaml"),
         "peers": dict(peers),
         "log_level": "warning",
-        **settings,
+        **(settings or {}),
     }
     _secret(folder / "settings.yaml", yaml.safe_dump(tree))
-    _secret(folder / "credentials.yaml", yaml.safe_dump(credentials(his_vendor=his_vendor)))
-    _secret(folder / "plan.json", json.dumps(plan(city, terminals), ensure_ascii=False))
+    _secret(folder / "credentials.yaml", yaml.safe_dump(credentials(his_vendor=his_vendor, limit_s=limit_s)))
+    _secret(folder / "plan.json", json.dumps(plan(city or City(), terminals), ensure_ascii=False))
+    if not _there(folder / "bank.keys"):
+        await _bank_keys(folder)
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _there(file: Path) -> bool:
+    return file.exists()
 
 
 async def _bank_keys(folder: Path) -> None:
