@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from protocols.link.base import LinkError, LinkUrl, schemes
+from scenarios.bench_services import BACKEND_WORDS, BackendSpec, PeerSpec, peer_problem
 from scenarios.faults import Fault
 from scenarios.hand import PROGRAM_ACTIONS
 from scenarios.people import PersonFile, find_person, shipped_people
@@ -40,8 +41,8 @@ CARD = "card"
 DEVICE_CLASSES = (*sorted(device_classes()), CARD)
 """Whatever stands behind a line, found by being there, and cards."""
 
-ROLES = (*(f"device.{each}" for each in DEVICE_CLASSES), "kiosk")
-"""What a bench may put under test. A kiosk is a program and has no slot."""
+ROLES = (*(f"device.{each}" for each in DEVICE_CLASSES), "kiosk", "backend")
+"""What a bench may put under test. Kiosk and backend are programs and have no slot."""
 
 FILLED_IN = re.compile(r"\{([\w.-]+)\}")
 """What a program's command line has filled in: ``{python}``, or the name of a slot."""
@@ -68,12 +69,17 @@ def _as_hand(value: Any) -> Any:
     return {"by": value} if isinstance(value, str) else value
 
 
+def _as_peer(value: Any) -> Any:
+    return {} if value == "sim" else value
+
+
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
 BothTexts = Annotated[Text, BeforeValidator(_as_text)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+Peer = Annotated[PeerSpec, BeforeValidator(_as_peer)]
 
 
 def _known_class(value: str) -> str:
@@ -165,13 +171,17 @@ class Bench(Strict):
     """A bench: slots, links, and which role is under test.
 
     ``programs`` are command lines by name, started when all slots are up and ended with the bench. ``{python}`` is
-    this Python, and ``{reader}`` what a program must open to reach the slot *reader*: link URL, or PC/SC reader name.
+    this Python, and ``{reader}`` what a program must open to reach the slot *reader*: link URL, or PC/SC reader name;
+    with a ``backend`` also ``{backend}``, ``{terminal}``, ``{enrol}`` and ``{folder}`` (bench_services.py).
     """
 
     bench: str = Field(min_length=1, max_length=64)
     title: BothTexts | None = None
     under_test: Names
     slots: dict[str, Slot] = Field(min_length=1, max_length=MAX_SLOTS)
+    peers: dict[str, Peer] = Field(default_factory=dict[str, PeerSpec])
+    """Simulated services by name; ``sim`` stands for one as it comes."""
+    backend: BackendSpec | None = None
     programs: dict[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
     clock: Literal["real", "virtual"] = "real"
     faults: tuple[Fault, ...] = ()
@@ -191,12 +201,22 @@ class Bench(Strict):
         for name, command in self.programs.items():
             if not command or name in self.slots:
                 raise ValueError(f"program {name!r} needs a command line, and a name that no slot has")
+            words = ("python", *(BACKEND_WORDS if self.backend is not None else ()))
             for wanted in FILLED_IN.findall(" ".join(command)):
-                if wanted != "python" and wanted not in self.slots:
-                    known = ", ".join(("python", *self.slots))
+                if wanted not in words and wanted not in self.slots:
+                    known = ", ".join((*words, *self.slots))
                     raise ValueError(f"program {name!r}: {{{wanted}}} is no slot of this bench; known: {known}")
                 if wanted in self.slots and self.slots[wanted].scheme == "sim":
                     raise ValueError(f"program {name!r}: slot {wanted!r} is in process only; give it pty:// or vpcd://")
+        return self
+
+    @model_validator(mode="after")
+    def _services_exist(self) -> Bench:
+        for name, spec in self.peers.items():
+            if problem := peer_problem(name, spec):
+                raise ValueError(problem)
+        if self.backend is not None and set(BACKEND_WORDS) & set(self.slots):
+            raise ValueError(f"beside a backend no slot may be called {', '.join(BACKEND_WORDS)}")
         return self
 
     @model_validator(mode="after")
@@ -204,6 +224,8 @@ class Bench(Strict):
         outside = [name for name, slot in self.slots.items() if slot.scheme != "sim"]
         if self.clock == "virtual" and outside:
             raise ValueError(f"clock: virtual allows only sim:// links; slot {outside[0]!r} has another")
+        if self.clock == "virtual" and (self.peers or self.backend is not None):
+            raise ValueError("clock: virtual allows no peers and no backend: they stand on real sockets")
         return self
 
     @model_validator(mode="after")

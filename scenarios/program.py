@@ -50,9 +50,9 @@ class ForeignProgram:
         self._command = [_fill_in(each, {"python": sys.executable, **filled_in}) for each in command]
         self._folder, self._takes_lines, self._end_wait_s = folder, takes_lines, end_wait_s
         path = os.pathsep.join(each for each in (str(ROOT), os.environ.get("PYTHONPATH", "")) if each)
-        self._environment = {**os.environ, "PYTHONPATH": path, **(environment or {})}
+        self._environment = {**os.environ, "PYTHONPATH": path, **_compiled_once(), **(environment or {})}
         self._process: asyncio.subprocess.Process | None = None
-        self._on_line, self._errors, self._ends_with_us = on_line, errors, ends_with_us
+        self._on_line, self.errors, self._ends_with_us = on_line, errors, ends_with_us
         self._reading: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -61,7 +61,7 @@ class ForeignProgram:
             return
         try:
             with contextlib.ExitStack() as stack:
-                errors = None if self._errors is None else stack.enter_context(self._errors.open("ab"))
+                errors = None if self.errors is None else stack.enter_context(self.errors.open("ab"))
                 self._process = await asyncio.create_subprocess_exec(
                     *self._command,
                     cwd=self._folder,
@@ -142,6 +142,14 @@ class ForeignProgram:
     async def restart(self) -> None:
         await self.stop()
         await self.start()
+
+
+def _compiled_once() -> dict[str, str]:
+    """Where this Python was told not to keep what it compiles, programs keep it elsewhere: half of a start is compiling."""
+    if not os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        return {}
+    kept = os.environ.get("PYTHONPYCACHEPREFIX") or str(Path(sys.prefix) / "pycache")
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": kept}
 
 
 def _end_with_parent() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from protocols.clock import Clock
@@ -17,11 +19,13 @@ from protocols.wire.base import Label
 from scenarios.build import BenchError, build_slot_card, build_slot_device
 from scenarios.hand import Hand, PersonHand, ProgramHand, SimulatorHand
 from scenarios.injection import FaultDesk, FaultReport, OnBenchFault
+from scenarios.live_services import LiveServices
 from scenarios.models import CARD, Bench, Slot
 from scenarios.pcscd import PrivatePcscd, ReaderSlot, missing
 from scenarios.program import ForeignProgram
 from scenarios.simulated import CARD_ACTIONS, InProcessCardPort, apply_to_card, apply_to_device, device_actions
 from scenarios.vpcd_port import HeldCardPort
+from simulators.card.body import CardBody
 from simulators.device.base import Device
 from simulators.host import DeviceHost
 
@@ -29,6 +33,7 @@ __all__ = ["AskPerson", "LiveBench", "LiveCard", "LiveDevice"]
 
 AskPerson = Callable[[str, str, Label], Awaitable[bool]]
 OnViolation = Callable[[str, str], None]
+Tap = Callable[[str, Slot, Link], Link]
 
 SLOTS_A_PAIR = 2
 
@@ -77,6 +82,12 @@ class LiveBench:
     on_fault: OnBenchFault = lambda slot, event: None
     faults_wait: bool = False
     """True: faults are armed by :meth:`arm_faults`, not as soon as the bench is up."""
+    services: LiveServices | None = None
+    """Peers and backend, brought up with the bench; None: those that its file asks for, in a folder of no name."""
+    tap: Tap = lambda name, slot, link: link
+    """Wraps the simulator's end of every line in this process."""
+    wallet: Mapping[str, CardBody] = field(default_factory=dict[str, CardBody])
+    """Cards that the hand can insert by name, besides those of docs/hand.md."""
     devices: dict[str, LiveDevice] = field(default_factory=dict[str, LiveDevice])
     """Everything behind a line, whatever its class."""
     cards: dict[str, LiveCard] = field(default_factory=dict[str, LiveCard])
@@ -120,6 +131,11 @@ class LiveBench:
         return self._desk.reports()
 
     async def _bring_up(self) -> None:
+        if self.services is None and (self.bench.peers or self.bench.backend is not None):
+            folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="onecard-"))
+            self.services = LiveServices(self.bench, Path(folder))
+        if self.services is not None:
+            await self._stack.enter_async_context(self.services)
         over_pcsc = [name for name, slot in self.bench.slots.items() if slot.scheme == "vpcd"]
         if over_pcsc:
             await self._start_pcscd(over_pcsc)
@@ -136,6 +152,7 @@ class LiveBench:
         """Start a program of the bench. It is ended before anything that it uses."""
         places = {each: live.link_shown for each, live in self.devices.items()}
         places |= {each: self._card_place(each, live) for each, live in self.cards.items()}
+        places |= self.services.filled_in if self.services is not None else {}
         program = ForeignProgram(
             self.bench.programs[name],
             self.bench.folder,
@@ -174,7 +191,7 @@ class LiveBench:
             if hosts:
                 await hosts.pop().aclose()
             near, far = memory_pair()
-            host = DeviceHost(device, far, self.clock, lambda text: self.on_violation(name, text))
+            host = DeviceHost(device, self.tap(name, slot, far), self.clock, lambda text: self.on_violation(name, text))
             host.start()
             hosts.append(host)
             return near
@@ -184,9 +201,8 @@ class LiveBench:
                 await hosts.pop().aclose()
 
         async def apply(action: str) -> None:
-            apply_to_device(
-                action, hosts[0].apply if hosts else lambda event: device.apply(event, self.clock.now()), seed
-            )
+            reached = hosts[0].apply if hosts else lambda event: device.apply(event, self.clock.now())
+            apply_to_device(action, reached, seed, self.wallet)
 
         self._stack.push_async_callback(stop)
         return LiveDevice(
@@ -196,7 +212,7 @@ class LiveBench:
     async def _device_on_pty(self, name: str, slot: Slot, seed: int) -> LiveDevice:
         device = self._desk.device(name, slot, build_slot_device(slot, name, seed))
         master = open_pty()
-        host = DeviceHost(device, master, self.clock, lambda text: self.on_violation(name, text))
+        host = DeviceHost(device, self.tap(name, slot, master), self.clock, lambda text: self.on_violation(name, text))
         host.start()
         self._stack.push_async_callback(host.aclose)
         url = f"{master.url}?baud=9600"
@@ -205,7 +221,7 @@ class LiveBench:
             return await open_link(url, self.clock)
 
         async def apply(action: str) -> None:
-            apply_to_device(action, host.apply, seed)
+            apply_to_device(action, host.apply, seed, self.wallet)
             if slot.timing == "brisk" and action.startswith("insert"):
                 # A command during a motion is ignored and costs the host 300 ms: let the 30 ms of the motion pass.
                 await self.clock.sleep_until(self.clock.now() + BRISK_MOTION_S)

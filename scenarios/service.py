@@ -19,6 +19,7 @@ from protocols.link.vpcd import VpcdCard
 from protocols.wire.base import Privacy
 from scenarios.build import BenchError, build_slot_card, build_slot_device
 from scenarios.faults import Fault
+from scenarios.flow.model import Flow, is_flow, load_flow
 from scenarios.hand import HandError, action_label
 from scenarios.models import Bench, Plan, Slot, load_bench, load_plan
 from scenarios.people import PersonFile
@@ -44,6 +45,7 @@ __all__ = [
     "BenchError",
     "DeviceClassProfile",
     "FileError",
+    "Flow",
     "HandError",
     "Mutant",
     "Place",
@@ -55,7 +57,10 @@ __all__ = [
     "bench_secrets",
     "device_class_names",
     "device_class_profile",
+    "flow_files",
+    "is_flow",
     "load_bench",
+    "load_flow",
     "load_plan",
     "load_profile",
     "mutants",
@@ -119,6 +124,11 @@ def bench_files() -> list[Path]:
 def bench_secrets(seed: int) -> list[tuple[Privacy, bytes]]:
     """What must not be found in a dossier of a bench with that seed: names, numbers, PINs and keys of its people."""
     return list(secrets_of(seed))
+
+
+def flow_files() -> list[Path]:
+    """The flow files that come with the project."""
+    return sorted((HERE / "flows").glob("*.yaml"))
 
 
 def plan_files() -> list[Path]:
@@ -244,6 +254,7 @@ def schemas() -> dict[str, str]:
         "plan.schema.json": Plan,
         "person.schema.json": PersonFile,
         "fault.schema.json": Fault,
+        "flow.schema.json": Flow,
     }
     return {
         name: json.dumps(model.model_json_schema(by_alias=True), ensure_ascii=False, indent=2, sort_keys=True) + "\n"

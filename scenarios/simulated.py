@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from protocols.clock import Clock
@@ -38,11 +38,15 @@ SAM_SOCKETS = 4
 """Sockets of the reference reader, each with a PSAM in it."""
 
 
-def apply_to_device(action: str, apply: Callable[[Physical], None], seed: int) -> None:
-    """Turn the hand's words into a physical event. Raises ValueError for words that the device does not know."""
+def apply_to_device(
+    action: str, apply: Callable[[Physical], None], seed: int, wallet: Mapping[str, CardBody] | None = None
+) -> None:
+    """Turn the hand's words into a physical event; cards of *wallet* go by their name there, and stay the same card each
+    time. Raises ValueError for words that the device does not know."""
     word, _, argument = action.partition(" ")
     if word == "insert":
-        apply(Physical(word, _body(argument or "3.0", seed)))
+        held = (wallet or {}).get(argument)
+        apply(Physical(word, held if held is not None else _body(argument or "3.0", seed)))
     else:
         apply(Physical(word, argument=argument))
 

@@ -21,6 +21,7 @@ def test_a_schema_names_the_keys_that_people_write(tmp_path: Path) -> None:
         "plan.schema.json",
         "person.schema.json",
         "fault.schema.json",
+        "flow.schema.json",
     }
     assert "class" in bench["$defs"]["Slot"]["properties"]
     assert bench["additionalProperties"] is False
