@@ -12,6 +12,8 @@ from typing import Any
 import aiohttp
 import asyncpg
 
+from scenarios.build import BenchError
+
 __all__ = ["BOOKS", "BooksUnreadable", "money_note", "undecided"]
 
 BOOKS = ("his", "insurance", "bank", "qr")
@@ -31,7 +33,7 @@ _UNDECIDED = (
 )
 
 
-class BooksUnreadable(Exception):
+class BooksUnreadable(BenchError):
     """A book could not be read; the text says which."""
 
 

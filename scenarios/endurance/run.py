@@ -66,10 +66,10 @@ class _Standing:
         while not self.stopping:
             self.ready.clear()
             self.starts += 1
-            self.process = await self._start(self)
-            code = await asyncio.shield(self.process.ended)
+            process = self.process = await self._start(self)
+            code = await asyncio.shield(process.ended)
             if not self.stopping and code >= 0:
-                raise BenchError(f"{self.name} ended by itself with code {code}: {self.process.last_words()}")
+                raise BenchError(f"{self.name} ended by itself with code {code}: {process.last_words()}")
 
     def kill(self) -> bool:
         if self.process is None or self.process.ended.done():
