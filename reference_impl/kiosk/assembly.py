@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -25,7 +26,7 @@ from reference_impl.kiosk.pin_entry import Keypad
 from reference_impl.kiosk.platform import PlatformRefused
 from reference_impl.kiosk.platform_client import PlatformClient
 from reference_impl.kiosk.platform_http import HttpExchange
-from reference_impl.kiosk.printing import FolderOutput, LinkOutput, Printer, SlipPrinter
+from reference_impl.kiosk.printing import FolderOutput, LinkOutput, Printer, SlipPrinter, load_library
 from reference_impl.kiosk.second_reader import SecondReader
 from reference_impl.kiosk.state import Policy
 from reference_impl.kiosk.terminal_key import load_key, load_or_make_key
@@ -158,4 +159,5 @@ async def _printer_of(options: argparse.Namespace, clock: Clock) -> Printer | No
         output = FolderOutput(Path(options.receipts))
     else:
         return None
+    asyncio.get_running_loop().run_in_executor(None, load_library)
     return SlipPrinter(output, options.terminal, clock.now, options.columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +11,7 @@ from protocols.link.base import Link, LinkError
 from reference_impl.kiosk.business.works import PrintSlip
 from reference_impl.kiosk.receipt import Slip, layout, slip_of
 
-__all__ = ["FolderOutput", "LinkOutput", "Printer", "PrinterFailed", "SlipOutput", "SlipPrinter"]
+__all__ = ["FolderOutput", "LinkOutput", "Printer", "PrinterFailed", "SlipOutput", "SlipPrinter", "load_library"]
 
 
 class PrinterFailed(Exception):
@@ -47,8 +48,12 @@ class SlipPrinter:
         await self._output.aclose()
 
 
+def load_library() -> None:
+    """The printer library takes a second to load: a kiosk starts without it, and has it before the first slip is due."""
+    importlib.import_module("reference_impl.kiosk.receipt_escpos")
+
+
 def _bytes_of(slip: Slip, columns: int) -> bytes:
-    """The printer library takes a second to load: a kiosk that prints nothing, or not yet, starts without it."""
     from reference_impl.kiosk.receipt_escpos import escpos_bytes
 
     return escpos_bytes(slip, columns)

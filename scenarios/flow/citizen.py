@@ -21,7 +21,8 @@ KEY_S = 0.06
 """Between two keys of a PIN: a quick hand."""
 LOOK_S = 0.02
 AT_MOUTH = "gate"
-OPEN_KEYS = frozenset({"pin", "plain"})
+PLAIN, MASKED = "plain", "pin"
+"""What the keypad is open for: digits in the clear for a social security card, a PIN that only the bank reads."""
 
 
 class NotPossible(Exception):
@@ -68,7 +69,7 @@ class Citizen:
                 pin = self._pin(step)
                 if step.pin == "wrong":
                     pin = f"{(int(pin) + 1) % 10 ** len(pin):0{len(pin)}d}"
-                await self.type_pin(pin, step.within_s)
+                await self.type_pin(pin, PLAIN if step.do == "identify" else MASKED, step.within_s)
             case _:
                 return
 
@@ -87,11 +88,11 @@ class Citizen:
         await self._until(ready, within_s, f"{slot}: no card came to the mouth")
         await self._do(slot, "remove")
 
-    async def type_pin(self, pin: str, within_s: float) -> None:
-        """Key by key, as soon as the pad listens."""
+    async def type_pin(self, pin: str, mode: str, within_s: float) -> None:
+        """Key by key, as soon as the pad listens in that *mode*: a bank's PIN is never typed where it would be heard."""
         slot = self._first("pin_pad")
         await self._until(
-            lambda: self._look(slot).get("keypad") in OPEN_KEYS, within_s, f"{slot}: its keys stayed shut"
+            lambda: self._look(slot).get("keypad") == mode, within_s, f"{slot}: its keys were not opened for a PIN"
         )
         hand = self._live.devices[slot].hand
         for digit in pin:

@@ -116,6 +116,7 @@ class FlowRunner:
             await kiosk.start()
             stack.push_async_callback(kiosk.stop)
             end = await self._steps()
+            await kiosk.stop()
             await self._until_quiet()
             await self._close_books()
         return end
