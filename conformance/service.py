@@ -21,9 +21,13 @@ from conformance.dossier.read import Dossier, read_dossier
 from conformance.dossier.seal import DossierError
 from conformance.dossier.statement import caveats, statement
 from conformance.dossier.trace import TraceLine, dialect_of, show_record
-from conformance.dossier.verify import Verification, verify_dossier
+from conformance.dossier.verify import Verification
+from conformance.dossier.verify import verify_dossier as verify_run
 from conformance.dossier.write import begin_dossier, write_dossier
 from conformance.engine import Progress, RunOptions, run
+from conformance.flow.dossier import is_flow_dossier, verify_flow
+from conformance.flow.judge import FlowVerdict, judge_flow
+from conformance.flow.run import FlowDone, certify_flow
 from conformance.matrix import clause_matrix
 from conformance.model import BLAME_LABELS, VERDICT_LABELS, Check, Outcome, Verdict, discover_checks
 from conformance.mutation import Gate, cached_matrix, gate, kill_matrix, reference_verdicts
@@ -50,6 +54,8 @@ __all__ = [
     "Dossier",
     "DossierError",
     "Explanation",
+    "FlowDone",
+    "FlowVerdict",
     "Gate",
     "KillMatrix",
     "NotRun",
@@ -69,6 +75,7 @@ __all__ = [
     "catalogue",
     "caveats",
     "certify",
+    "certify_flow",
     "clause_matrix",
     "default_plan",
     "dialect_of",
@@ -76,6 +83,8 @@ __all__ = [
     "doctor",
     "explain",
     "gate",
+    "is_flow_dossier",
+    "judge_flow",
     "kill_matrix",
     "load",
     "load_pixit",
@@ -113,6 +122,16 @@ class Certified:
         if self.result.overall in good:
             return 0
         return 1 if self.result.overall is Overall.FAIL else 2
+
+
+def verify_dossier(
+    path: Path, *, pinned: str | None = None, secrets: Mapping[str, Mapping[str, str]] | None = None
+) -> Verification:
+    """Check the dossier of a run or of a flow in *path*. Never raises on what it holds; ValueError for a *pinned* that is no
+    fingerprint. *secrets*: PIXIT values by slot that no dossier holds."""
+    if is_flow_dossier(path):
+        return verify_flow(path, pinned=pinned)
+    return verify_run(path, pinned=pinned, secrets=secrets)
 
 
 def default_plan() -> Path:

@@ -39,6 +39,12 @@ KIND_LABELS: dict[str, Label] = {
     "step": Label("步骤", "step"),
     "violation": Label("违规", "violation"),
     "snapshot": Label("状态快照", "snapshot"),
+    "page": Label("终端页面", "page of the kiosk"),
+    "http": Label("HTTP 调用", "HTTP call"),
+    "message": Label("服务报文", "message of a service"),
+    "leak": Label("泄漏", "leak"),
+    "search": Label("泄漏检查", "search for leaks"),
+    "end": Label("结束", "end"),
 }
 
 CONTROL_LABELS: dict[int, Label] = {
@@ -82,7 +88,8 @@ def dialect_of(records: Sequence[Record]) -> str:
 
 def decode(record: Record, dialect: str) -> Node | None:
     """The labelled tree of the bytes of *record*; None when it carries none. Never raises on odd bytes."""
-    to_device = record.direction == "tx"
+    # Where a kiosk is under test, what it sends to a device comes from the thing under test: the record says so.
+    to_device = bool(record.note.get("to_device", record.direction == "tx"))
     if not record.data:
         return None
     if record.kind == "apdu":
@@ -110,7 +117,8 @@ def summarise(record: Record, tree: Node | None) -> Label:
     if tree is None or record.kind in ("step", "check"):
         return _note_line(record)
     said = [_meaning(each) for each in (Node(tree.name, Label("", ""), text=tree.text), *tree.children)]
-    notes = [Label(f"{key}={value}", f"{key}={value}") for key, value in sorted(record.note.items())]
+    told = sorted((key, value) for key, value in record.note.items() if key != "to_device")
+    notes = [Label(f"{key}={value}", f"{key}={value}") for key, value in told]
     parts = [tree.label, *[each for each in said if each.en][:SUMMARY_PARTS], *notes]
     return Label(" · ".join(each.zh for each in parts), " · ".join(each.en for each in parts))
 

@@ -117,8 +117,13 @@ def _decided(facts: MoneyFacts) -> Iterator[Finding]:
 
 def _ledger(facts: MoneyFacts) -> Iterator[Finding]:
     accounts: dict[str, Counter[str]] = defaultdict(Counter)
+    by_attempt: Counter[str] = Counter()
     for row in facts.postings:
         accounts[row.trade_no][row.account] += row.amount_fen
+        by_attempt[row.attempt_id or row.trade_no] += row.amount_fen
+    for subject, fen in by_attempt.items():
+        if fen and subject not in accounts:
+            yield Finding("ledger", subject, f"the entries of this attempt add up to {fen} fen, not to zero")
     for trade_no, balances in accounts.items():
         if fen := balances.total():
             yield Finding("ledger", trade_no, f"the entries add up to {fen} fen, not to zero")

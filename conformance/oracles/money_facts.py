@@ -47,9 +47,12 @@ class AttemptFact:
 
 @dataclass(frozen=True, slots=True)
 class PostingFact:
+    """One entry. ``attempt_id`` is what it is about, where the ledger says it."""
+
     trade_no: str
     account: str
     amount_fen: int
+    attempt_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from scenarios.runtime import LiveBench
 
 __all__ = ["FlowEnd", "FlowRunner", "run_flow"]
 
+WORK = "onecard-flow-"
 READY_S = 30.0
 KIOSK_END_S = 5.0
 QUIET_LOOK_S = 0.1
@@ -78,7 +79,9 @@ class FlowRunner:
         """Raises nothing but CancelledError: what went wrong is in the history too."""
         with contextlib.ExitStack() as files:
             sink = files.enter_context(self.history.open("w", encoding="utf-8", newline="\n"))
-            work = Path(files.enter_context(tempfile.TemporaryDirectory(prefix="onecard-flow-", dir=_memory())))
+            _sweep()
+            mine = f"{WORK}{os.getpid()}-"
+            work = Path(files.enter_context(tempfile.TemporaryDirectory(prefix=mine, dir=_working_place())))
             self._clock = RealClock()
             self._recorder = recorder = FlowRecorder(
                 self._clock, sink, secrets_of_flow(self.flow), os.urandom(32), self.hear
@@ -292,7 +295,15 @@ async def run_flow(
     return await FlowRunner(flow, history, evidence, hear).run()
 
 
-def _memory() -> str | None:
+def _working_place() -> Path:
     """Working files live in memory where the machine has such a place: they are gone afterwards in any case."""
-    folder = Path("/dev/shm")  # noqa: S108 a folder of our own is made in it
-    return str(folder) if folder.is_dir() and os.access(folder, os.W_OK) else None
+    memory = Path("/dev/shm")  # noqa: S108 a folder of our own is made in it
+    return memory if memory.is_dir() and os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
+
+
+def _sweep() -> None:
+    """Remove what a run left that was killed: its programs ended with it, its files could not."""
+    for each in _working_place().glob(f"{WORK}*"):
+        pid = each.name.removeprefix(WORK).partition("-")[0]
+        if pid.isdecimal() and each.stat().st_uid == os.getuid() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(each, ignore_errors=True)

@@ -12,9 +12,7 @@ from typing import Literal
 
 from protocols.wire.base import Label
 
-__all__ = ["WORDS", "Needs", "Word"]
-
-Needs = Literal["card", "choice", "code"]
+__all__ = ["WORDS", "Word"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +20,7 @@ class Word:
     """``needs`` are the fields without which the step makes no sense; ``usual`` is the choice where none is written."""
 
     label: Label
-    needs: frozenset[Needs] = frozenset()
+    needs: frozenset[str] = frozenset()
     line: str = ""
     hand: Literal["", "insert", "remove", "pin"] = ""
     fate: Literal["", "kill", "start"] = ""

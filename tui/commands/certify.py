@@ -12,6 +12,7 @@ from protocols.clock import wall_datetime
 from protocols.wire.base import Label
 from tui.command import command, option_help
 from tui.console import STYLES, Console, UserError
+from tui.flow_run import run_flow_file
 from tui.progress import RunProgress, matrix_progress
 from tui.prompt import person_at_terminal
 from tui.stopping import stop_on_ctrl_c
@@ -68,15 +69,16 @@ def register(app: typer.Typer) -> None:
     @command(
         app,
         "run",
-        "运行一个计划，或其中几项检查。",
-        "Run a plan, or some checks of it.",
-        epilog="例 / example: onecard run my-plan.yaml --check 'reader.*' --target reader",
+        "运行一个计划或其中几项检查，或运行一个流程：市民从插卡到取卡的每一步，连同设备帧、报文和账目。",
+        "Run a plan or some checks of it, or a flow: every step of a citizen from the first card to the last, with frames, messages and books.",
+        epilog="例 / examples: onecard run my-plan.yaml --check 'reader.*' --target reader; "
+        "onecard run scenarios/flows/pay-bill.yaml --lang en。流程见 docs/flows.md / flows: see docs/flows.md",
     )
     def run(
         console: Console,
         plan: Annotated[
             Path | None,
-            typer.Argument(metavar="PLAN", help=option_help("计划或计划锁文件", "plan or plan lock")),
+            typer.Argument(metavar="PLAN|FLOW", help=option_help("计划、计划锁或流程文件", "plan, plan lock or flow")),
         ] = None,
         plan_option: PlanOption = None,
         check: CheckOption = None,
@@ -96,11 +98,34 @@ def register(app: typer.Typer) -> None:
                     "onecard run PLAN; the default plan: onecard certify",
                 ),
             )
+        if _is_flow(chosen):
+            _nothing_of_a_plan(chosen, {"--check": check, "--target": target, "--seed": seed is not None})
+            return run_flow_file(console, chosen, out or default_folder(chosen.stem))
         changes: dict[str, Any] = {} if seed is None else {"seed": seed}
         if check:
             changes["select"] = tuple(check)
         resolved = _narrowed(load(chosen, changes), tuple(target or ()))
         return run_plan(console, resolved, out, with_matrix=not no_matrix)
+
+
+def _is_flow(path: Path) -> bool:
+    from scenarios.service import is_flow
+
+    return is_flow(path)
+
+
+def _nothing_of_a_plan(path: Path, given: dict[str, Any]) -> None:
+    """A flow is run as it is written."""
+    wrong = [name for name, value in given.items() if value]
+    if wrong:
+        raise UserError(
+            Label(f"流程没有选项 {', '.join(wrong)}", f"a flow takes no {', '.join(wrong)}"),
+            Label(
+                "去掉该选项；步骤和种子写在流程与台架文件中",
+                "leave it out; steps and seed stand in the files of flow and bench",
+            ),
+            str(path),
+        )
 
 
 def _narrowed(resolved: Resolved, targets: tuple[str, ...]) -> Resolved:
