@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from business_bench import business_on, card_of
+from business_bench import InProcess, business_on, card_of
 
+from protocols.clock import UnixClock
+from protocols.seeded import SeededChoice
 from protocols.wire.platform.models import OpenTradeRequest, TradeView
 from reference_impl.kiosk.platform import PlatformRefused
 from reference_impl.kiosk.platform_client import PlatformClient
@@ -66,3 +68,61 @@ async def test_what_is_not_the_terminals_is_not_there(database_url: str, tmp_pat
         assert refused.value.problem.code == "visitor-unknown"
         assert await other.trade_by_key("k-00000001") is None
         await until(client, await client.cancel(trade.trade_no, "citizen"), "closed")
+
+
+async def test_operators_see_trades_refund_them_and_leave_a_trail(database_url: str, tmp_path: Path) -> None:
+    async with business_on(database_url, tmp_path) as bench:
+        client = await bench.client()
+        visitor = await client.identify(card_of(2))
+        bill = (await client.bills(visitor.visitor_id)).bills[0]
+        wanted = OpenTradeRequest(visitor_id=visitor.visitor_id, bill_ids=(bill.bill_id,), insured=False)
+        opened = await until(client, await client.open_trade("k-00000001", wanted), "awaiting")
+        pressed = await client.pay(opened.trade_no, "p-00000001", "alipay", auth_code=payment_code("alipay", 2, 1))
+        await until(client, pressed, "paid")
+        admin, number = bench.admin, opened.trade_no
+        listed = await admin.call("GET", "/v1/admin/trades?state=paid")
+        assert [each["trade_no"] for each in listed.json["items"]] == [number]
+        assert listed.json["items"][0]["cash_fen"] == bill.total_fen
+        detail = (await admin.call("GET", f"/v1/admin/trades/{number}")).json
+        assert [(each["leg"], each["state"]) for each in detail["attempts"]] == [
+            ("lock", "success"),
+            ("cash", "success"),
+            ("commit", "success"),
+        ]
+        assert (await admin.call("GET", "/v1/admin/trades/DG0")).status == 404
+        assert (await admin.call("GET", "/v1/admin/ledger")).json["sum_fen"] == 0
+        assert (await admin.call("GET", "/v1/admin/alarms")).json["items"] == []
+        reply = await admin.call("POST", f"/v1/admin/trades/{number}/refunds", {"note": "窗口退费"})
+        assert reply.status == 202
+        await until(client, await client.trade(number), "refunded")
+        assert (await admin.call("GET", "/v1/admin/ledger")).json["sum_fen"] == 0
+        wrong = {"outcome": "fail", "note": "x"}
+        attempt = detail["attempts"][1]["attempt_id"]
+        reply = await admin.call("POST", f"/v1/admin/trades/{number}/attempts/{attempt}/decisions", wrong)
+        assert (reply.status, reply.code) == (409, "not-for-a-person")
+        trail = await admin.call("POST", "/v1/admin/audit/search", {"object_kind": "trade", "object_key": number})
+        actions = [each["action"] for each in trail.json["items"] if each["action"] != "audit.searched"]
+        assert actions == ["trade.decided", "trade.refund-ordered"]
+
+
+async def test_a_slip_alone_gets_nobody_a_refund(database_url: str, tmp_path: Path) -> None:
+    async with business_on(database_url, tmp_path) as bench:
+        client = await bench.client()
+        visitor = await client.identify(card_of(3))
+        bill = (await client.bills(visitor.visitor_id)).bills[0]
+        wanted = OpenTradeRequest(visitor_id=visitor.visitor_id, bill_ids=(bill.bill_id,), insured=False)
+        opened = await until(client, await client.open_trade("k-00000001", wanted), "awaiting")
+        pressed = await client.pay(opened.trade_no, "p-00000001", "wechat", auth_code=payment_code("wechat", 3, 1))
+        await until(client, pressed, "paid")
+        other = PlatformClient(
+            InProcess(bench.app), "KSK-00001", bytes([1]) * 32, UnixClock(), SeededChoice(9, "somebody else")
+        )
+        bench.services.till.business.identity._visitors._known.clear()  # the visit is over
+        await other.identify(card_of(4))
+        for ask in (other.eligibility(opened.trade_no), other.refund(opened.trade_no, "citizen")):
+            with pytest.raises(PlatformRefused) as refused:
+                await ask
+            assert refused.value.problem.code == "visitor-unknown"
+        assert (await other.trade(opened.trade_no)).state == "paid"
+        await other.identify(card_of(3))
+        assert (await other.eligibility(opened.trade_no)).eligible

@@ -66,6 +66,14 @@ class Visitors:
             raise ProblemError(VISITOR_UNKNOWN, where="visitor_id")
         return visitor
 
+    def is_here(self, terminal_id: str, patient_id: str) -> bool:
+        """True while that patient is being served at that terminal."""
+        now = self._clock.now()
+        return any(
+            each.patient_id == patient_id and each.terminal_id == terminal_id and each.expires_at > now
+            for each in self._known.values()
+        )
+
     def _forget(self) -> None:
         now = self._clock.now()
         while self._known:

@@ -20,13 +20,13 @@ from reference_impl.backend.banking.terminals import NoBankTerminal
 from reference_impl.backend.bills.service import BillService, must_have_record
 from reference_impl.backend.channels.his_client import HisClient
 from reference_impl.backend.identity.teller import Teller
-from reference_impl.backend.identity.visitors import VisitorRecord, Visitors
+from reference_impl.backend.identity.visitors import VISITOR_UNKNOWN, VisitorRecord, Visitors
 from reference_impl.backend.peers import answers
 from reference_impl.backend.problems import ProblemError, ProblemKind
 from reference_impl.backend.registration.service import RegistrationService
 from reference_impl.backend.settlement.channel import Secrets
 from reference_impl.backend.settlement.engine import Engine, OpenTrade
-from reference_impl.backend.settlement.model import Trade, TradeKind, TradeState
+from reference_impl.backend.settlement.model import Goal, Trade, TradeKind, TradeState
 from reference_impl.backend.settlement.rules import CASH_METHODS, Refusal
 from reference_impl.backend.settlement.views import receipt_view, trade_view
 
@@ -165,6 +165,7 @@ class SettlementDesk:
     async def eligibility(self, teller: Teller, trade_no: str) -> RefundEligibility:
         """Whether the HIS would grant it now; asked again when it is wanted."""
         trade = await self._own(teller, trade_no)
+        self._of_who_is_here(teller, trade)
         if trade.state is not TradeState.PAID:
             return RefundEligibility(eligible=False, code="not-paid", detail=f"the trade is {trade.state.value}")
         with answers():
@@ -172,8 +173,17 @@ class SettlementDesk:
         return RefundEligibility(eligible=told.eligible, code=told.code, detail="")
 
     async def refund(self, teller: Teller, trade_no: str, reason: str) -> TradeView:
-        await self._own(teller, trade_no)
+        """Asked again, it is the refund that was asked for, whoever stands there now."""
+        trade = await self._own(teller, trade_no)
+        if trade.goal is not Goal.REFUND:
+            self._of_who_is_here(teller, trade)
+            await teller.noted("patient.refund-asked", trade.patient_id, {"trade": trade_no})
         return trade_view(await self.engine.refund(trade_no, f"terminal:{reason}"))
+
+    def _of_who_is_here(self, teller: Teller, trade: Trade) -> None:
+        """A slip that somebody has found gives nobody money: the patient must have shown who they are."""
+        if not self._visitors.is_here(teller.terminal_id, trade.patient_id):
+            raise ProblemError(VISITOR_UNKNOWN, where="trade_no")
 
     async def _own(self, teller: Teller, trade_no: str) -> Trade:
         """The trade, if it is one of the terminal's institution: what belongs to others is not there."""
