@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from protocols.clock import UnixClock
+from protocols.clock import Clock, UnixClock
 from protocols.wire.base import Label
 from scenarios.build import BenchError
 from simulators.peer.base import PeerOptions, Setting, Temper
@@ -71,11 +71,13 @@ async def stand_peers(
     temper: str = "strict",
     seed: int = 1,
     on_exchange: Callable[[Exchange], None] = lambda exchange: None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Standing]:
     """Bring the peers *names* up on loopback, and down again.
 
     *ports*: a port by name (``bank-files`` for the files of the bank); *faults*: ``id:address,after=,times=``;
-    *settings*: ``name=value``; *control_port* None: no control face, 0: any free port. Raises BenchError, LinkError.
+    *settings*: ``name=value``; *control_port* None: no control face, 0: any free port; *clock* shows Unix time, the machine's
+    without it. Raises BenchError, LinkError.
     """
     ports = ports or {}
     try:
@@ -90,7 +92,7 @@ async def stand_peers(
         raise BenchError(f"no peer {unknown[0]!r}; there are: {', '.join(sorted(known))}")
     chosen: list[Setting] = [setting for name in names for setting in known[name].settings]
     options = PeerOptions(temper=temper, seed=seed, settings=_settings(settings, chosen))
-    async with PeerHost(UnixClock(), journal, on_exchange) as host:
+    async with PeerHost(clock or UnixClock(), journal, on_exchange) as host:
         places: list[PeerPlace] = []
         for name in names:
             try:

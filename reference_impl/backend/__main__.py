@@ -26,6 +26,7 @@ from reference_impl.backend.keys import KeysError, load_keys
 from reference_impl.backend.logs import configure_logs
 from reference_impl.backend.problems import ProblemError
 from reference_impl.backend.provisioning import provision, read_plan, write_codes
+from reference_impl.backend.reconciliation.opening import daily_runs, opened
 from reference_impl.backend.running import running
 from reference_impl.backend.services import Services
 from reference_impl.backend.settings import Settings, SettingsError, load_settings
@@ -175,8 +176,10 @@ def _on_signals(loop: asyncio.AbstractEventLoop, first: Callable[[], object]) ->
 async def _serve(services: Services, options: argparse.Namespace, stop: Stopper) -> int:
     settings = services.settings
     door = socket.create_server((settings.listen.host, settings.listen.port), backlog=BACKLOG)
+    app = build_app(services)
+    app.state.reconciling = reconciling = await opened(services)
     config = uvicorn.Config(
-        build_app(services),
+        app,
         http="httptools",
         ws="none",
         lifespan="off",
@@ -202,7 +205,8 @@ async def _serve(services: Services, options: argparse.Namespace, stop: Stopper)
     if options.ready_file is not None:
         _write_whole(options.ready_file, json.dumps(report) + "\n")
     say(**report)
-    await asyncio.wait({serving, *services.failures}, return_when=asyncio.FIRST_COMPLETED)
+    async with daily_runs(services, reconciling):
+        await asyncio.wait({serving, *services.failures}, return_when=asyncio.FIRST_COMPLETED)
     broken = [each for each in services.failures if each.done()]
     for each in broken:
         _LOG.critical("this process must end", exc_info=each.exception())

@@ -13,7 +13,18 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-__all__ = ["PREFIX", "Limits", "Listen", "Peers", "Policies", "Settings", "SettingsError", "Times", "load_settings"]
+__all__ = [
+    "PREFIX",
+    "DailyRun",
+    "Limits",
+    "Listen",
+    "Peers",
+    "Policies",
+    "Settings",
+    "SettingsError",
+    "Times",
+    "load_settings",
+]
 
 PREFIX = "ONECARD_BACKEND_"
 
@@ -92,6 +103,15 @@ class Policies(Section):
     undo_tries: Count = 3
 
 
+class DailyRun(Section):
+    """When the books of the day before are compared (``10:30`` in China: channels make their bills until 10:00), how long until a
+    day that lacks a file is tried again, and how many days a backend that was stopped makes up for."""
+
+    at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "10:30"
+    retry_s: Seconds = 600.0
+    catch_up_days: Annotated[int, Field(ge=1, le=31)] = 7
+
+
 class Settings(Section):
     """``database`` may hold a password and is never shown. ``keys_file`` holds the backend's own secrets; it is made at
     the first start. ``credentials_file`` holds those that other systems gave us; without it no payment is taken."""
@@ -104,6 +124,7 @@ class Settings(Section):
     limits: Limits = Limits()
     times: Times = Times()
     policy: Policies = Policies()
+    reconciliation: DailyRun = DailyRun()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 

@@ -12,7 +12,7 @@ import yaml
 from fastapi import FastAPI
 from platform_bench import ADMIN, CHEAP, PASSWORD, User, exchange
 
-from protocols.clock import UnixClock
+from protocols.clock import Clock, UnixClock
 from protocols.seeded import SeededChoice
 from protocols.wire.http import HttpReply, HttpRequest
 from protocols.wire.platform.models import Credential
@@ -56,12 +56,13 @@ class Business:
     peers: Standing
     admin: User
     codes: dict[str, str]
+    clock: Clock
 
     async def client(self, number: int = 1, **more: Any) -> PlatformClient:
         """Kiosk *number*, enrolled."""
         terminal_id = f"KSK-{number:05d}"
         client = PlatformClient(
-            InProcess(self.app), terminal_id, bytes([number]) * 32, UnixClock(), SeededChoice(number, "client"), **more
+            InProcess(self.app), terminal_id, bytes([number]) * 32, self.clock, SeededChoice(number, "client"), **more
         )
         await client.enrol(self.codes[terminal_id])
         return client
@@ -117,11 +118,14 @@ async def standing(folder: Path, his_vendor: str, **more: Any) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def business_on(url: str, folder: Path, his_vendor: str = "json", **more: Any) -> AsyncIterator[Business]:
+async def business_on(
+    url: str, folder: Path, his_vendor: str = "json", clock: Clock | None = None, **more: Any
+) -> AsyncIterator[Business]:
     """Three kiosks at three clinics, waiting to be enrolled."""
-    async with standing(folder, his_vendor, **more) as (peers, settings):
+    clock = clock or UnixClock()
+    async with standing(folder, his_vendor, clock=clock, **more) as (peers, settings):
         loaded = load_settings(overrides={"database": url, **settings})
-        async with running(loaded, Keys.made(), UnixClock(), hasher=CHEAP) as services:
+        async with running(loaded, Keys.made(), clock, hasher=CHEAP) as services:
             app = build_app(services)
             terminals = [TOWN_HALL.terminal(number) for number in (1, 2, 3)]
             wanted = Plan.model_validate(plan(TOWN_HALL, [each for each in terminals if each is not None]))
@@ -129,4 +133,4 @@ async def business_on(url: str, folder: Path, his_vendor: str = "json", **more: 
             await administrator(services, ADMIN, PASSWORD)
             admin = User(app, ADMIN, PASSWORD)
             assert (await admin.login()).status == 201
-            yield Business(services, app, peers, admin, codes)
+            yield Business(services, app, peers, admin, codes, clock)

@@ -25,6 +25,7 @@ from protocols.wire.his.fields import (
 )
 
 __all__ = [
+    "MOST_ROWS",
     "AskRefund",
     "AskStatus",
     "DayList",

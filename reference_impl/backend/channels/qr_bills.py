@@ -53,17 +53,27 @@ class QrBills:
         Raises :class:`NoBill`, :class:`protocols.wire.base.WireError` for what cannot be read or believed, and
         :class:`reference_impl.backend.transport.NoAnswer`.
         """
-        text = f"{day:%Y-%m-%d}"
+        text, body = f"{day:%Y-%m-%d}", await self.file(family, day)
         match family:
             case Family.WECHAT:
-                return parse_wechat_bill(await self._wechat(text), text)
+                return parse_wechat_bill(body, text)
             case Family.ALIPAY:
-                return parse_alipay_bill(await self._alipay(text), text)
+                return parse_alipay_bill(body, text)
             case Family.UNIONPAY:
-                bill = parse_unionpay_bill(await self._unionpay(day))
+                bill = parse_unionpay_bill(body)
                 if bill.day != text:
                     raise WireError("the bill is of another day")
                 return bill
+
+    async def file(self, family: Family, day: date) -> bytes:
+        """The bill as the gateway keeps it, with its signature or digest checked; raises as :meth:`fetch`."""
+        match family:
+            case Family.WECHAT:
+                return await self._wechat(f"{day:%Y-%m-%d}")
+            case Family.ALIPAY:
+                return await self._alipay(f"{day:%Y-%m-%d}")
+            case Family.UNIONPAY:
+                return await self._unionpay(day)
 
     async def _wechat(self, day: str) -> bytes:
         target = f"{wechat_v3.TRADEBILL}?bill_date={day}&bill_type=ALL"

@@ -7,23 +7,34 @@ Whoever the rows are about is in the file and not in what is kept of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import polars as pl
 
 from protocols.wire.base import Label, WireError
-from protocols.wire.his.fields import read, unix_of_moment
-from protocols.wire.his.report_messages import DayList, DayRow
+from protocols.wire.his.fields import read, unix_of_moment, write
+from protocols.wire.his.report_messages import MOST_ROWS, DayList, DayRow
 from reference_impl.backend.reconciliation.frames import BOOK_SCHEMA, FileFault, check_rows
 from reference_impl.backend.reconciliation.model import Book
 from reference_impl.backend.reconciliation.readers import MOST_BYTES
 
-__all__ = ["HisListReader"]
+__all__ = ["HisListReader", "pages_of"]
 
 CHANNEL_OF: Mapping[str, str] = {"02": "bank", "11": "wechat", "12": "alipay", "13": "unionpay_qr"}
 """The channel of each payment kind; the others take no cash from a kiosk."""
+
+
+def pages_of(day: date, rows: Sequence[DayRow]) -> bytes:
+    """The list of *day* as :class:`HisListReader` takes it, whatever the vendor that gave its *rows*."""
+    pages = [rows[at : at + MOST_ROWS] for at in range(0, len(rows), MOST_ROWS)]
+    state = "READY" if rows else "NONE"
+    lists = [
+        DayList(day=f"{day:%Y-%m-%d}", state=state, page=at, pages=len(pages), rows_total=len(rows), rows=tuple(page))
+        for at, page in enumerate(pages or [()], 1)
+    ]
+    return json.dumps([write(each) for each in lists], ensure_ascii=False).encode()
 
 
 class HisListReader:

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from protocols.clock import civil
+from protocols.clock import CHINA, civil
 from reference_impl.backend.reconciliation.frames import PLATFORM_SCHEMA
 from reference_impl.backend.reconciliation.model import DAY_S, Kind, Scope, State, Terms
 from reference_impl.backend.settlement.ledger import CLEARING
@@ -26,7 +26,7 @@ from reference_impl.backend.settlement.model import Act, Attempt, AttemptState, 
 from reference_impl.backend.settlement.rows import attempt_of, trade_of, with_attempts
 from reference_impl.backend.settlement.tables import ATTEMPTS, POSTINGS, TRADES
 
-__all__ = ["Movement", "movements", "platform_rows", "trades_of_day"]
+__all__ = ["Movement", "day_start", "movements", "platform_rows", "trades_of_day"]
 
 _BOOKS: Mapping[Leg, str] = {Leg.CASH: "channel", Leg.COMMIT: "his", Leg.INSURANCE: "insurance"}
 """Legs that move money, and the book that each of them stands in."""
@@ -168,6 +168,11 @@ def _day(at: int, cut_s: int) -> date:
     moment = civil(at)
     second = (at + CHINA_OFFSET_S) % DAY_S
     return moment.date() + timedelta(days=1 if second >= cut_s else 0)
+
+
+def day_start(day: date) -> float:
+    """Unix time of its midnight in China."""
+    return datetime(day.year, day.month, day.day, tzinfo=CHINA).timestamp()
 
 
 def platform_rows(trades: Iterable[Trade], scope: Scope, terms: Terms, fees_ppm: Mapping[str, int]) -> pl.DataFrame:
