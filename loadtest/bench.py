@@ -31,7 +31,8 @@ PEER_SEED = 1
 @dataclass(frozen=True, slots=True)
 class LoadBench:
     """A bench that stands. ``codes``: one-time enrolment codes by terminal; ``control``: the peers' control face;
-    ``run_id`` tells this run's idempotency keys from those of any other; ``parts``: the first process of each part."""
+    ``run_id`` tells this run's idempotency keys from those of any other; ``parts``: the first process of each part;
+    ``broken()`` names a part that has ended before its time, with its last words."""
 
     url: str
     codes: Mapping[str, str]
@@ -39,6 +40,7 @@ class LoadBench:
     control: str
     run_id: str
     parts: Mapping[str, int]
+    broken: Callable[[], str] = lambda: ""
     peer_seed: int = PEER_SEED
 
 
@@ -75,7 +77,13 @@ async def stand_load_bench(load: LoadFile, folder: Path, step: Callable[[Label],
                     codes,
                 ):
                     parts = {"backend": backend.pid, "peers": child.pid, "postgres": server.pid}
-                    yield LoadBench(backend.url, codes, database, said["control"], secrets.token_hex(4), parts)
+
+                    def broken() -> str:
+                        words = [] if backend.running else [f"backend: {backend.last_words()}"]
+                        words += [] if child.exit_code is None else [f"peers: {child.last_words()}"]
+                        return "; ".join(words)
+
+                    yield LoadBench(backend.url, codes, database, said["control"], secrets.token_hex(4), parts, broken)
     except (BenchError, PostgresError) as error:
         raise BenchFailed(str(error)) from error
 

@@ -160,8 +160,10 @@ class _Run:
         report = await self._generate(standing)
         calls, visits = await asyncio.to_thread(self._rows)
         names = [each.stage for each in self._load.stages]
+        broken = standing.broken()
         machine = {name: self._watch.shares(name) for name in names}
         summary = await asyncio.to_thread(summarise, names, calls, visits, report, machine)
+        summary = replace(summary, broken=broken)
         money, trades = await self._money(standing, visits)
         return LoadResult(self._load, summary, judge(self._load, summary, money), money, trades, 0.0)
 

@@ -13,6 +13,10 @@ from loadtest.rows import VisitRow
 __all__ = ["GeneratorReport", "LoadSummary", "StageSummary", "summarise"]
 
 SAME_SECOND_S = 1.0
+GIVEN_UP = (": silent", "-too-long")
+"""How the reason of a service ends whose kiosk gave up for want of an answer."""
+BACKWARDS = frozenset({"cancel", "find"})
+"""Calls by which a kiosk looks after a trade that went wrong: being refused there is an answer, not a defect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +41,9 @@ class StageSummary:
     calls from the instant of sending; ``quoted`` and ``decided`` as in StageLimits; ``lag`` how late the generator sent, ``late``
     how late it read. A call that was never answered counts with the time after which it was given up.
 
-    ``pressed`` citizens pressed pay, ``undecided`` of them never heard a decision; ``in_one_second`` pressed in the instant of a
-    barrier or the second after it; ``refusals`` counts by call and code; ``machine``: what each part of the bench, and all
-    others, used of one processor.
+    ``not_paid`` services, ``given_up`` of them for want of an answer. ``pressed`` citizens pressed pay, ``undecided`` of them
+    never heard a decision; ``in_one_second`` pressed in the instant of a barrier or the second after it; ``refusals`` counts by
+    call and code; ``machine``: what each part of the bench, and all others, used of one processor.
     """
 
     stage: str
@@ -49,6 +53,7 @@ class StageSummary:
     ended: int
     paid: int
     not_paid: int
+    given_up: int
     pressed: int
     undecided: int
     in_one_second: int
@@ -76,10 +81,11 @@ class StageSummary:
 
 @dataclass(frozen=True, slots=True)
 class LoadSummary:
-    """The whole load."""
+    """The whole load. ``broken`` names a part of the system that did not live to its end."""
 
     generator: GeneratorReport
     stages: tuple[StageSummary, ...]
+    broken: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -122,11 +128,12 @@ def _stage(
         ended=len(visits),
         paid=sum(each.said == "paid" for each in outcomes),
         not_paid=sum(each.said != "paid" for each in outcomes),
+        given_up=sum(each.said != "paid" and each.why.endswith(GIVEN_UP) for each in outcomes),
         pressed=len(pressed),
         undecided=sum(each.outcome.decided_s is None for each in pressed),
         in_one_second=sum(_in_time(each) for each in pressed),
         calls=len(rows),
-        refused=sum(each.answered and bool(each.code) for each in rows),
+        refused=sum(each.answered and bool(each.code) and each.call not in BACKWARDS for each in rows),
         unanswered=sum(not each.answered for each in rows),
         cpu=report.cpu.get(name, 0.0),
         api=Series(each.latency_s for each in api).summary(),

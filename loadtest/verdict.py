@@ -193,10 +193,14 @@ def _time(stage: str, what: Label, measured_ms: float, limit_ms: float, samples:
 
 def _facts(load: LoadFile, summary: LoadSummary) -> Iterator[Line]:
     limits, stopped = load.limits, summary.generator.status == "stopped"
+    if summary.broken:
+        what = Label("后台与对端运行到结束", "backend and peers ran to the end")
+        yield Line("fact", "", what, summary.broken, "", False)
     counts: tuple[tuple[Kind, Label, int, int], ...] = (
         ("fact", Label("被拒绝的调用", "calls that were refused"), summary.total("refused"), limits.refused),
         ("time", Label("始终没有回复的调用", "calls that were never answered"), summary.total("unanswered"), limits.unanswered),
-        ("fact", Label("没有支付成功的服务", "services that were not paid"), summary.total("not_paid"), limits.not_paid),
+        ("fact", Label("没有支付成功的服务", "services that were not paid"), summary.total("not_paid") - summary.total("given_up"), limits.not_paid),
+        ("time", Label("等不到回答而放弃的服务", "services given up for want of an answer"), summary.total("given_up"), limits.not_paid),
         ("time", Label("因自助机仍忙而放弃的市民", "citizens dropped because their kiosk was still busy"), summary.total("dropped"), limits.dropped),
     )  # fmt: skip
     for kind, what, count, most in counts:

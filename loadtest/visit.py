@@ -100,7 +100,11 @@ class Outcome:
 
 
 class _GaveUp(Exception):
-    """The service cannot go on; the text is a code."""
+    """The service cannot go on; the text is a code. ``silent``: nobody knows what became of the last request."""
+
+    def __init__(self, code: str, *, silent: bool = False) -> None:
+        super().__init__(code)
+        self.silent = silent
 
 
 Steps = Generator[Ask, Answer, M]
@@ -162,15 +166,29 @@ class Visit:
         wanted = OpenTradeRequest(
             visitor_id=visitor.visitor_id, bill_ids=(bill_id,), insured=self._guest.insured and visitor.insured
         )
+        key = self._keys()
         opened = Ask(
-            "open", "POST", "/v1/trades", TradeView, wanted.model_dump(), key=self._keys(), after_s=self._manners.open_s
+            "open", "POST", "/v1/trades", TradeView, wanted.model_dump(), key=key, after_s=self._manners.open_s
         )
-        trade, answer = yield from self._ask(opened, TradeView)
+        try:
+            trade, answer = yield from self._ask(opened, TradeView)
+        except _GaveUp as end:
+            if end.silent:  # it may be open all the same: whoever leaves asks for it by its key, and turns it back
+                yield from self._find(key)
+            raise
         self._note(trade_no=trade.trade_no)
         trade, heard_s = yield from self._follow("quote", trade, answer, lambda each: each.state != "quoting")
         if trade.state == "awaiting" and trade.split is not None:
             self._note(quoted_s=heard_s - answer.due_s)
         return trade
+
+    def _find(self, key: str) -> Generator[Ask, Answer, None]:
+        target = f"/v1/trades?{urlencode({'key': key})}"
+        try:
+            trade, _ = yield from self._ask(Ask("find", "GET", target, TradeView), TradeView)
+        except _GaveUp:
+            return  # none, or silence again: the platform closes it when its time is over
+        self._note(trade_no=trade.trade_no)
 
     def _follow(
         self, call: str, trade: TradeView, answer: Answer, done: Callable[[TradeView], bool]
@@ -276,7 +294,7 @@ class Visit:
             if answer.problem is not None and not answer.problem.retry:
                 raise _GaveUp(f"{ask.call}: {answer.problem.code}")
             asked = replace(ask, after_s=self._manners.again_s, at_s=None)
-        raise _GaveUp(f"{ask.call}: silent")
+        raise _GaveUp(f"{ask.call}: silent", silent=True)
 
 
 def _settled(trade: TradeView) -> bool:

@@ -14,7 +14,7 @@ from tui.console import STYLES, Console
 if TYPE_CHECKING:
     from conformance.service import Progress
 
-__all__ = ["MatrixProgress", "RunProgress", "matrix_progress"]
+__all__ = ["MatrixProgress", "RunProgress", "matrix_progress", "seconds_bar"]
 
 BAR_CELLS = 24
 PLAIN_LINE_EVERY = 20
@@ -33,6 +33,17 @@ def _bar(console: Console) -> rich.progress.Progress:
     return rich.progress.Progress(
         AsciiBar(),
         rich.progress.TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        rich.progress.TextColumn("{task.description}", markup=False),
+        console=console.rich,
+        transient=True,
+    )
+
+
+def seconds_bar(console: Console) -> rich.progress.Progress:
+    """A bar that counts seconds, for something that goes on for a known time. Use it as a context."""
+    return rich.progress.Progress(
+        AsciiBar(),
+        rich.progress.TextColumn("{task.completed:.0f}/{task.total:.0f} s"),
         rich.progress.TextColumn("{task.description}", markup=False),
         console=console.rich,
         transient=True,
