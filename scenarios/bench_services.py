@@ -42,13 +42,14 @@ class PeerSpec(BaseModel):
 
 class BackendSpec(BaseModel):
     """The backend as a process. ``database``: ``sqlite`` (a file in the folder of the run) or a ``postgresql://`` URL of an
-    empty database; ``terminal`` is which kiosk of the simulated city stands on this bench, from 1; ``settings`` are
-    those of the backend, by section."""
+    empty database; ``terminal`` is which kiosk of the simulated city stands on this bench, from 1; ``peers_limit_s`` is how
+    long the backend waits for bank and insurance (60 s in the field); ``settings`` are those of the backend, by section."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     database: str = "sqlite"
     terminal: int = Field(default=1, ge=1, le=550)
+    peers_limit_s: float = Field(default=60.0, gt=0, le=300)
     settings: dict[str, Any] = Field(default_factory=dict[str, Any])
 
     @field_validator("database")

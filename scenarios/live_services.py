@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from protocols.clock import UnixClock
-from scenarios.backend import BackendProcess, backend_peers, stand_backend
+from scenarios.backend import BackendProcess, backend_peers, credentials, stand_backend
 from scenarios.build import BenchError
 from scenarios.http_relay import HttpRelay, Relayed
 from scenarios.models import Bench
@@ -80,14 +84,16 @@ class LiveServices:
         if "his" not in places and "his_xml" in places:
             places["his"] = places["his_xml"]
         files = {name: each.files_url for name, each in host.peers.items() if each.files_url}
+        his_vendor = "xml" if "his_xml" in host.peers else "json"
+        given = self._credentials(credentials(his_vendor=his_vendor, limit_s=spec.peers_limit_s))
         self.backend, codes = await self._stack.enter_async_context(
             stand_backend(
                 self._folder / BACKEND_FOLDER,
                 backend_peers(places, files),
                 [terminal],
                 database="" if spec.database == "sqlite" else spec.database,
-                his_vendor="xml" if "his_xml" in host.peers else "json",
-                settings=spec.settings,
+                his_vendor=his_vendor,
+                settings={"credentials_file": str(given), **spec.settings},
             )
         )
         relay = HttpRelay(_address(self.backend.url), self._on_http, self._clock.now)
@@ -101,6 +107,15 @@ class LiveServices:
             "enrol": codes[terminal.terminal_id],
             "folder": str(kiosk),
         }
+
+    def _credentials(self, values: Mapping[str, Any]) -> Path:
+        """A file of credentials for this bench, readable by nobody else; names of key files in it are beside it."""
+        folder = self._folder / BACKEND_FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "bench-credentials.yaml"
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+            yaml.safe_dump(dict(values), stream)
+        return file
 
     @property
     def peers(self) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from scenarios.models import Bench, BothTexts, Strict, load_bench
 from scenarios.strict_yaml import FileError, load_model
 from simulators.card.bodies import BODY_NAMES
 from simulators.peer.city import City
+from simulators.peer.faults import PeerFault
 
 __all__ = ["CardSpec", "Expect", "Flow", "QuoteExpect", "Step", "is_flow", "load_flow"]
 
@@ -119,6 +120,8 @@ class Flow(Strict):
     bench: Bench | str
     citizen: int = Field(default=1, ge=1)
     cards: dict[str, CardSpec] = Field(default_factory=dict[str, CardSpec])
+    faults: dict[str, tuple[str, ...]] = Field(default_factory=dict[str, "tuple[str, ...]"])
+    """Faults of peers besides those of the bench, by peer (``bank: [commit-then-drop-reply:0200/000000]``). Each has to strike."""
     steps: tuple[Step, ...] = Field(min_length=1, max_length=100)
     outcome: OneOrMore = ("paid",)
     limit_s: float = Field(default=60.0, gt=0, le=600)
@@ -154,7 +157,14 @@ def load_flow(path: Path) -> Flow:
     bench = load_bench(folder / bench) if isinstance(bench, str) else bench.model_copy(update={"folder": folder})
     if problems := _problems(flow, bench, path):
         raise FileError(str(path), problems)
-    return flow.model_copy(update={"bench": bench, "folder": folder})
+    return flow.model_copy(update={"bench": _with_faults(flow, bench), "folder": folder})
+
+
+def _with_faults(flow: Flow, bench: Bench) -> Bench:
+    peers = dict(bench.peers)
+    for name, faults in flow.faults.items():
+        peers[name] = peers[name].model_copy(update={"faults": (*peers[name].faults, *faults)})
+    return bench.model_copy(update={"peers": peers})
 
 
 def _problems(flow: Flow, bench: Bench, path: Path) -> list[tuple[int, str]]:
@@ -172,6 +182,15 @@ def _problems(flow: Flow, bench: Bench, path: Path) -> list[tuple[int, str]]:
         wrong.append(
             (line_of("bench:"), f"bench {bench.bench}: a flow needs `programs: {{kiosk: [...]}}` on its bench")
         )
+    for name, faults in flow.faults.items():
+        if name not in bench.peers:
+            known = ", ".join(bench.peers) or "none"
+            wrong.append((line_of(f"{name}:"), f"faults: bench {bench.bench} has no peer {name!r}; it has: {known}"))
+        for each in faults:
+            try:
+                PeerFault.parse(each)
+            except ValueError as error:
+                wrong.append((line_of(each), f"faults.{name}: {error}"))
     for step in flow.steps:
         word = WORDS[step.do]
         at = line_of(step.do, [each.do for each in flow.steps].index(step.do))
