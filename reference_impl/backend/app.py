@@ -17,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 
 from protocols.wire.platform.models import Problem
 from reference_impl.backend.gate import Gate
@@ -65,6 +66,15 @@ def routers() -> Sequence[APIRouter]:
     return tuple(sorted(found, key=lambda each: each.prefix.startswith("/v1/admin")))
 
 
+@lru_cache(1)
+def _routes() -> Sequence[BaseRoute]:
+    """All of them. Working out what each route needs is most of what an application costs, and none of it differs."""
+    whole = APIRouter(redirect_slashes=False, responses=responses(*_EVERYWHERE))
+    for router in routers():
+        whole.include_router(router)
+    return tuple(whole.routes)
+
+
 def build_app(services: Services) -> FastAPI:
     """The application; *services* must be open and is not closed here."""
     app = FastAPI(
@@ -74,11 +84,9 @@ def build_app(services: Services) -> FastAPI:
         docs_url=None,  # its pages would load scripts from other machines
         redoc_url=None,
         redirect_slashes=False,
-        responses=responses(*_EVERYWHERE),
+        routes=list(_routes()),
     )
     app.state.services = services
-    for router in routers():
-        app.include_router(router)
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
