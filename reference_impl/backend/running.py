@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from argon2 import PasswordHasher
 
@@ -17,8 +18,9 @@ from reference_impl.backend.administration.login import Login
 from reference_impl.backend.administration.passwords import Passwords
 from reference_impl.backend.audit.trail import SYSTEM, Act, Trail
 from reference_impl.backend.dictionaries.dictionary import Dictionaries
-from reference_impl.backend.keys import Keys, KeysError
+from reference_impl.backend.keys import DataVault, Keys, KeysError
 from reference_impl.backend.metrics import Metrics
+from reference_impl.backend.notices.contacts import Contacts
 from reference_impl.backend.services import Services
 from reference_impl.backend.settings import Settings
 from reference_impl.backend.storage import open_store
@@ -54,20 +56,23 @@ async def running(
     try:
         await _same_keys(store, keys)
         services = await _opened(settings, keys, clock, store, entropy, hasher)
-        async with till_of(settings, store, services.fleet, clock, entropy) as services.till:
+        contacts = Contacts(store, DataVault(keys.data, entropy), services.trail.token)
+        async with till_of(settings, store, services.fleet, contacts, clock, entropy) as services.till:
             if services.till is not None:
                 services.failures += [services.till.business.engine.failed, _defect(services.till.recovery)]
+                if services.till.postman is not None:
+                    services.failures.append(_defect(services.till.postman))
                 _measured_till(services.metrics, services.till)
             yield services
     finally:
         await store.aclose()
 
 
-def _defect(task: asyncio.Task[int]) -> asyncio.Future[None]:
+def _defect(task: asyncio.Task[Any]) -> asyncio.Future[None]:
     """Ends with the error of *task*, if it has one; a task that does its work ends nothing."""
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def ended(done: asyncio.Task[int]) -> None:
+    def ended(done: asyncio.Task[Any]) -> None:
         error = None if done.cancelled() else done.exception()
         if error is not None and not failed.done():
             failed.set_exception(error)

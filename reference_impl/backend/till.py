@@ -6,14 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from protocols.clock import Clock
 from reference_impl.backend.banking.batch import batch_items
 from reference_impl.backend.banking.terminals import BankPlace, read_terminals
 from reference_impl.backend.business import Business, Means, open_business
-from reference_impl.backend.connections import Credentials, links_of, read_credentials
+from reference_impl.backend.channels.notify_client import NotifyClient
+from reference_impl.backend.connections import Credentials, links_of, notify_of, read_credentials
 from reference_impl.backend.frame_transport import StreamTransport
 from reference_impl.backend.http_transport import AiohttpTransport
+from reference_impl.backend.notices.contacts import Contacts
+from reference_impl.backend.notices.postman import Postman
 from reference_impl.backend.numbers import TradeNumbers
 from reference_impl.backend.peers import NOT_CONNECTED
 from reference_impl.backend.problems import ProblemError
@@ -27,17 +31,20 @@ __all__ = ["Till", "business_of", "till_of"]
 
 @dataclass(frozen=True, slots=True)
 class Till:
-    """``recovery`` takes up what the last process left; a defect ends it with its error."""
+    """``recovery`` takes up what the last process left, ``postman`` brings notices where there is a platform for them; a defect
+    ends either with its error."""
 
     business: Business
     credentials: Credentials
     http: AiohttpTransport
+    contacts: Contacts
     recovery: asyncio.Task[int]
+    postman: asyncio.Task[None] | None
 
 
 @asynccontextmanager
 async def till_of(
-    settings: Settings, store: Store, fleet: Fleet, clock: Clock, entropy: Callable[[int], bytes]
+    settings: Settings, store: Store, fleet: Fleet, contacts: Contacts, clock: Clock, entropy: Callable[[int], bytes]
 ) -> AsyncIterator[Till | None]:
     """None where no credentials are set: then no payment is taken. Raises :class:`SettingsError`.
 
@@ -66,10 +73,18 @@ async def till_of(
         rules = Rules(Policy(settings.policy.citizen_s, settings.policy.undo_tries))
         business = open_business(links, means, rules)
         recovery = asyncio.create_task(business.engine.recover(), name="recovery")
+        notify = notify_of(credentials) if peers.notify is not None else None
+        postman = None
+        if notify is not None:
+            client = NotifyClient(notify, http, clock)
+            postman = asyncio.create_task(Postman(store, client, contacts, clock).keep(), name="postman")
         try:
-            yield Till(business, credentials, http, recovery)
+            yield Till(business, credentials, http, contacts, recovery, postman)
         finally:
-            recovery.cancel()
+            tasks: list[asyncio.Task[Any]] = [recovery] if postman is None else [recovery, postman]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await business.engine.aclose()
     finally:
         await http.aclose()

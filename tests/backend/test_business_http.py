@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import aiohttp
 import pytest
-from business_bench import InProcess, business_on, card_of
+from business_bench import InProcess, business_on, card_of, resident
 
 from protocols.clock import UnixClock
 from protocols.seeded import SeededChoice
 from protocols.wire.platform.models import OpenTradeRequest, TradeView
+from reference_impl.backend.notices.tables import CONTACTS
 from reference_impl.kiosk.platform import PlatformRefused
 from reference_impl.kiosk.platform_client import PlatformClient
+from scenarios.peers import Standing
 from simulators.peer.qr_codes import payment_code
 
 
@@ -126,3 +130,35 @@ async def test_a_slip_alone_gets_nobody_a_refund(database_url: str, tmp_path: Pa
         assert (await other.trade(opened.trade_no)).state == "paid"
         await other.identify(card_of(3))
         assert (await other.eligibility(opened.trade_no)).eligible
+
+
+async def test_who_has_left_a_phone_is_told(database_url: str, tmp_path: Path) -> None:
+    """The record is the citizen's first at this clinic; the message arrives at the platform once, masked there."""
+    newcomer = 40_001
+    async with business_on(database_url, tmp_path) as bench:
+        client = await bench.client()
+        visitor = await client.identify(card_of(newcomer))
+        visitor = await client.create_record(visitor.visitor_id, resident(newcomer).phone)
+        bill = (await client.bills(visitor.visitor_id)).bills[0]
+        wanted = OpenTradeRequest(visitor_id=visitor.visitor_id, bill_ids=(bill.bill_id,), insured=False)
+        opened = await until(client, await client.open_trade("k-00000001", wanted), "awaiting")
+        code = payment_code("wechat", newcomer, 1)
+        await until(client, await client.pay(opened.trade_no, "p-00000001", "wechat", auth_code=code), "paid")
+        arrived = await arrived_at(bench.peers)
+        assert [(each["channel"], each["template"]) for each in arrived] == [("sms", "paid")]
+        async with bench.services.store.engine.connect() as connection:
+            rows = (await connection.execute(CONTACTS.select())).all()
+        assert len(rows) == 1
+        assert resident(newcomer).phone.encode() not in rows[0].sealed
+
+
+async def arrived_at(peers: Standing) -> list[dict[str, str]]:
+    url = next(each.url for each in peers.places if each.name == "notify")
+    async with aiohttp.ClientSession() as session:
+        for _ in range(100):
+            async with session.get(f"{url}/sink/messages") as reply:
+                found = (await reply.json())["messages"]
+            if found:
+                return found
+            await asyncio.sleep(0.1)
+    return []

@@ -5,10 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from protocols.wire.platform.models import Credential, IdentityRequest, NewRecord, Visitor
+from reference_impl.backend.channels.notify_client import Recipient
 from reference_impl.backend.identity.service import IDENTITY_PROBLEMS
 from reference_impl.backend.identity.visitors import VISITOR_UNKNOWN
 from reference_impl.backend.peers import NOT_CONNECTED, PEER_PROBLEMS
 from reference_impl.backend.problems import responses
+from reference_impl.backend.services import ServicesOf
 from reference_impl.backend.terminals.callers import TERMINAL_DENIED, TerminalOf, opened
 from reference_impl.backend.terminals.tellers import BusinessOf, TellerOf
 
@@ -26,6 +28,10 @@ async def identify(business: BusinessOf, teller: TellerOf, terminal: TerminalOf,
 
 
 @ROUTER.post("/patients", summary="实名建档 / Create a record", responses={**_ENDS, **responses(VISITOR_UNKNOWN)})
-async def create_record(business: BusinessOf, teller: TellerOf, body: NewRecord) -> Visitor:
-    """At the first visit (DG-SVC-ID-07): number and name are those of the credential that was shown."""
-    return await business.identity.create_record(teller, body.visitor_id, body.phone)
+async def create_record(services: ServicesOf, business: BusinessOf, teller: TellerOf, body: NewRecord) -> Visitor:
+    """At the first visit (DG-SVC-ID-07): number and name are those of the credential that was shown. With a phone the citizen is
+    told by message what becomes of their payments."""
+    visitor = await business.identity.create_record(teller, body.visitor_id, body.phone)
+    if body.phone and services.till is not None:
+        await services.till.contacts.remember(visitor.patient_id, Recipient(phone=body.phone))
+    return visitor

@@ -89,7 +89,8 @@ class Channel(Protocol):
     """One way out: his, insurance, bank, or a QR family. One instance serves all trades."""
 
     name: str
-    rules: ChannelRules
+    @property
+    def rules(self) -> ChannelRules: ...
 
     def undo_of(self, attempt: Attempt) -> str:
         """The operation that takes *attempt* back now (bank: void in the same batch, refund later)."""

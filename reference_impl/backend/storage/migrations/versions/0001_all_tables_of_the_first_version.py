@@ -95,6 +95,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("bank_terminal", name=op.f("pk_bank_terminals")),
     )
     op.create_table(
+        "contacts",
+        sa.Column("patient", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("patient", name=op.f("pk_contacts")),
+    )
+    op.create_table(
         "dictionary_entries",
         sa.Column("dictionary", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -498,6 +505,7 @@ def downgrade() -> None:
     op.drop_table("instance")
     op.drop_table("early_nonces")
     op.drop_table("dictionary_entries")
+    op.drop_table("contacts")
     op.drop_table("bank_terminals")
     op.drop_index("ix_audit_object", table_name="audit")
     op.drop_index("ix_audit_institution", table_name="audit")
