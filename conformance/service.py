@@ -27,6 +27,7 @@ from conformance.dossier.write import begin_dossier, write_dossier
 from conformance.engine import Progress, RunOptions, run
 from conformance.flow.dossier import is_flow_dossier, verify_flow
 from conformance.flow.judge import FlowVerdict, judge_flow
+from conformance.flow.leaks import FlowLeaks, flow_leaks, newest_flow
 from conformance.flow.run import FlowDone, certify_flow
 from conformance.matrix import clause_matrix
 from conformance.model import BLAME_LABELS, VERDICT_LABELS, Check, Outcome, Verdict, discover_checks
@@ -55,6 +56,7 @@ __all__ = [
     "DossierError",
     "Explanation",
     "FlowDone",
+    "FlowLeaks",
     "FlowVerdict",
     "Gate",
     "KillMatrix",
@@ -82,6 +84,7 @@ __all__ = [
     "discover_checks",
     "doctor",
     "explain",
+    "flow_leaks",
     "gate",
     "is_flow_dossier",
     "judge_flow",
@@ -90,6 +93,7 @@ __all__ = [
     "load_pixit",
     "lock_of",
     "narrow",
+    "newest_flow",
     "pixit_literals",
     "read_dossier",
     "reference_verdicts",

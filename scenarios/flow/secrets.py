@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,7 +26,8 @@ __all__ = ["ALLOWED", "FlowSecrets", "secrets_of_flow"]
 SIGN_INS = 8
 """So many working keys of the terminal are looked for: a flow signs in once, and once more after each restart."""
 
-_EVERYTHING = frozenset({Privacy.PIN, Privacy.KEY, Privacy.CARD_NUMBER, Privacy.ID_NUMBER, Privacy.NAME})
+_BEFORE = frozenset(bytes((each,)) for each in b"0123456789ABCDEFabcdef.:-")
+_AFTER = frozenset(bytes((each,)) for each in b"0123456789ABCDEFabcdef")
 _PEOPLE = frozenset({Privacy.NAME, Privacy.ID_NUMBER})
 
 ALLOWED: Mapping[str, frozenset[Privacy]] = {
@@ -48,9 +48,21 @@ they may hold: see :attr:`FlowSecrets.pans`."""
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
+    """``literal`` anywhere; with ``fold`` in letters of any case; with ``alone`` not as a part of something longer."""
+
     privacy: Privacy
     form: str
-    find: re.Pattern[bytes]
+    literal: bytes
+    fold: bool = False
+    alone: bool = False
+
+    def places(self, data: bytes, folded: bytes) -> Iterator[int]:
+        where, literal = (folded, self.literal.upper()) if self.fold else (data, self.literal)
+        at = where.find(literal)
+        while at >= 0:
+            if not self.alone or _alone(data, at, at + len(literal)):
+                yield at
+            at = where.find(literal, at + 1)
 
 
 @dataclass(frozen=True)
@@ -68,24 +80,24 @@ class FlowSecrets:
     def _patterns(self) -> tuple[_Pattern, ...]:
         found: list[_Pattern] = []
         for pin, pan in self.pins:
-            found += [
-                _Pattern(Privacy.PIN, name, re.compile(form, re.IGNORECASE)) for name, form in _pin_forms(pin, pan)
-            ]
+            found.append(_Pattern(Privacy.PIN, "ascii", pin.encode(), alone=True))
+            found.append(_Pattern(Privacy.PIN, "ascii hex", pin.encode().hex().encode()))
+            for name, block in _pin_blocks(pin, pan).items():
+                found.append(_Pattern(Privacy.PIN, name, block))
+                found.append(_Pattern(Privacy.PIN, f"{name} hex", block.hex().encode(), fold=True))
         for key in self.keys:
-            forms = {"raw": key, "hex": key.hex().encode(), "base64": base64.b64encode(key).rstrip(b"=")}
-            found += [
-                _Pattern(Privacy.KEY, name, re.compile(re.escape(form), re.IGNORECASE if name == "hex" else 0))
-                for name, form in forms.items()
-            ]
+            found.append(_Pattern(Privacy.KEY, "raw", key))
+            found.append(_Pattern(Privacy.KEY, "hex", key.hex().encode(), fold=True))
+            found.append(_Pattern(Privacy.KEY, "base64", base64.b64encode(key).rstrip(b"=")))
         return tuple(found)
 
     def find(self, data: bytes, place: str = "") -> list[Leak]:
         """Everything in *data* that *place* (see :data:`ALLOWED`) must not hold."""
-        allowed = ALLOWED.get(place, frozenset())
+        allowed, folded = ALLOWED.get(place, frozenset()), data.upper()
         found = [
-            Leak(each.privacy, each.form, match.start())
+            Leak(each.privacy, each.form, at)
             for each in self._patterns
-            for match in each.find.finditer(data)
+            for at in each.places(data, folded)
             if each.privacy not in allowed
         ]
         forbidden = [(privacy, literal) for privacy, literal in self.literals if privacy not in allowed]
@@ -132,12 +144,10 @@ def _pin_blocks(pin: str, pan: str) -> dict[str, bytes]:
     return blocks
 
 
-def _pin_forms(pin: str, pan: str) -> Iterable[tuple[str, bytes]]:
-    yield "ascii", rb"(?<![0-9A-Fa-f.:-])" + pin.encode() + rb"(?![0-9A-Fa-f])"
-    yield "ascii hex", pin.encode().hex().encode()
-    for name, block in _pin_blocks(pin, pan).items():
-        yield name, re.escape(block)
-        yield f"{name} hex", block.hex().encode()
+def _alone(data: bytes, start: int, end: int) -> bool:
+    """True where digits stand by themselves: what surrounds them is no part of a number, a time, or hexadecimal text."""
+    before, after = data[start - 1 : start] if start else b"", data[end : end + 1]
+    return before not in _BEFORE and after not in _AFTER
 
 
 def secrets_of_flow(flow: Flow) -> FlowSecrets:
