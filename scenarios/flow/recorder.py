@@ -36,16 +36,28 @@ class FlowRecorder:
     """Writes records and hands each to *hear*. ``leaks`` counts what was found where it must not be, by place and form."""
 
     def __init__(
-        self, clock: Clock, sink: TextIO, secrets: FlowSecrets, mask_key: bytes, hear: Callable[[Record], None]
+        self,
+        clock: Clock,
+        sink: TextIO | None,
+        secrets: FlowSecrets,
+        mask_key: bytes,
+        hear: Callable[[Record], None],
     ) -> None:
         self._clock, self._hear, self.secrets = clock, hear, secrets
-        start = clock.now()
-        masker = Masker(mask_key, secrets.literals)
-        self.history = History(lambda: clock.now() - start, sink, masker.mask)
+        self._start, self._sink = clock.now(), sink
+        self._mask = Masker(mask_key, secrets.literals).mask
+        self.history = self._begin()
         self.leaks: Counter[tuple[str, str, str]] = Counter()
         self.searched: Counter[str] = Counter()
         self.sign_ins: list[str] = []
         """Enciphered working keys, as the bank gave them out."""
+
+    def _begin(self) -> History:
+        return History(lambda: self._clock.now() - self._start, self._sink, self._mask)
+
+    def forget(self) -> None:
+        """Begin anew: for a stand that nobody records, and that may stand for days."""
+        self.history = self._begin()
 
     def add(self, slot: str, direction: Direction, kind: str, data: bytes = b"", **note: Any) -> Record:
         text = json.dumps(note, ensure_ascii=False)

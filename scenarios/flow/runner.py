@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,22 +20,20 @@ from protocols.clock import RealClock, UnixClock
 from protocols.record import Record
 from scenarios.build import BenchError
 from scenarios.flow.books import money_note, platform_rows, under_way
-from scenarios.flow.citizen import Citizen, NotPossible, wallet_of
+from scenarios.flow.citizen import NotPossible
 from scenarios.flow.expect import lacking, page_of
 from scenarios.flow.lock import lock_of_flow
-from scenarios.flow.model import KIOSK, Expect, Flow, Step
+from scenarios.flow.model import Expect, Flow, Step
 from scenarios.flow.recorder import FlowRecorder
 from scenarios.flow.secrets import secrets_of_flow
+from scenarios.flow.stand import KioskStand
 from scenarios.flow.words import WORDS
-from scenarios.live_services import LiveServices, terminal_of
-from scenarios.program import ForeignProgram
-from scenarios.runtime import LiveBench
+from scenarios.flow.work import working_folder
+from scenarios.live_services import terminal_of
 
 __all__ = ["FlowEnd", "FlowRunner", "run_flow"]
 
-WORK = "onecard-flow-"
 READY_S = 30.0
-KIOSK_END_S = 5.0
 QUIET_LOOK_S = 0.1
 KEPT_FILES = (
     "backend/backend.db",
@@ -71,7 +66,6 @@ class FlowRunner:
     _pages: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _told: dict[str, str] = field(default_factory=dict[str, str])
-    _violations: list[str] = field(default_factory=list[str])
     on_page: Callable[[Mapping[str, Any]], None] = lambda event: None
     """Hears of every event of the kiosk, its page among it: for a screen. What stands there must not be kept."""
 
@@ -79,9 +73,7 @@ class FlowRunner:
         """Raises nothing but CancelledError: what went wrong is in the history too."""
         with contextlib.ExitStack() as files:
             sink = files.enter_context(self.history.open("w", encoding="utf-8", newline="\n"))
-            _sweep()
-            mine = f"{WORK}{os.getpid()}-"
-            work = Path(files.enter_context(tempfile.TemporaryDirectory(prefix=mine, dir=_working_place())))
+            work = files.enter_context(working_folder())
             self._clock = RealClock()
             self._recorder = recorder = FlowRecorder(
                 self._clock, sink, secrets_of_flow(self.flow), os.urandom(32), self.hear
@@ -100,64 +92,20 @@ class FlowRunner:
             return end
 
     async def _whole(self, work: Path) -> FlowEnd:
-        async with AsyncExitStack() as stack:
-            self._services = LiveServices(self.flow.stood, work, self._recorder.exchanged, self._recorder.called)
-            bench = self.flow.stood.model_copy(update={"programs": {}})
-            live = await stack.enter_async_context(
-                LiveBench(
-                    bench,
-                    self._clock,
-                    on_violation=self._broken,
-                    services=self._services,
-                    tap=self._recorder.tap,
-                    wallet=wallet_of(self.flow),
-                )
-            )
-            self._live = live
-            self._citizen = Citizen(self.flow, live, self._clock, self._recorder.hand)
-            kiosk = self._kiosk = self._program(live, work)
-            await kiosk.start()
-            stack.push_async_callback(kiosk.stop)
+        async with KioskStand(self.flow, work, self._recorder, self._clock, self._heard, self.on_page) as stand:
+            self._stand = stand
             end = await self._steps()
-            await kiosk.stop()
+            await stand.kiosk.stop()
             await self._until_quiet()
             await self._close_books()
         return end
 
-    def _program(self, live: LiveBench, work: Path) -> ForeignProgram:
-        places = {name: each.link_shown for name, each in live.devices.items()}
-        return ForeignProgram(
-            self.flow.stood.programs[KIOSK],
-            self.flow.stood.folder,
-            filled_in={**places, **self._services.filled_in},
-            takes_lines=True,
-            end_wait_s=KIOSK_END_S,
-            on_line=self._heard,
-            errors=work / "kiosk.log",
-            ends_with_us=True,
-        )
-
-    # The kiosk speaks.
-
-    def _heard(self, line: str) -> None:
-        try:
-            event: Any = json.loads(line)
-        except ValueError:
-            event = None
-        if not isinstance(event, dict) or "event" not in event:
-            self._recorder.add(KIOSK, "rx", "violation", text="the kiosk wrote a line that is no event")
-            return
-        self.on_page(event)
-        record = self._recorder.said(event)
-        facts = record.note
+    def _heard(self, facts: Mapping[str, Any]) -> None:
         trade, told = facts.get("trade"), facts.get("told")
         if isinstance(trade, Mapping) and isinstance(told, str):
             self._told[str(trade.get("trade_no", ""))] = told
         self._pages.append(facts)
         self._news.set()
-
-    def _broken(self, slot: str, text: str) -> None:
-        self._recorder.add(slot, "-", "violation", text=text)
 
     # Steps.
 
@@ -165,7 +113,7 @@ class FlowRunner:
         try:
             async with asyncio.timeout(self.flow.limit_s):
                 if not await self._await(Expect(page=("idle",)), 0, READY_S):
-                    return FlowEnd("error", "the kiosk did not come up: " + self._last_words())
+                    return FlowEnd("error", "the kiosk did not come up: " + self._stand.last_words())
                 for number, step in enumerate(self.flow.steps, 1):
                     if not await self._step(number, step):
                         return FlowEnd("failed", f"step {number}, {step.do}")
@@ -182,7 +130,7 @@ class FlowRunner:
         try:
             if step.pause_s:
                 await self._clock.sleep_until(self._clock.now() + step.pause_s)
-            await self._do(step)
+            await self._stand.do(step)
             if step.expect and not await self._await(step.expect, first, step.within_s):
                 why = self._lacks(step, first)
         except (NotPossible, BenchError) as error:
@@ -190,18 +138,6 @@ class FlowRunner:
         took = round(1000 * (self._clock.now() - began))
         recorder.add("", "-", "step", name=step.do, number=number, phase="end", met=not why, ms=took, why=why)
         return not why
-
-    async def _do(self, step: Step) -> None:
-        word = WORDS[step.do]
-        backend = self._services.backend
-        if word.hand:
-            await self._citizen.act(step)
-        elif word.line:
-            said = await self._kiosk.send_line(self._citizen.line(step))
-            self._recorder.hand(KIOSK, step.line, "done" if said else "unanswered")
-        elif word.fate and backend is not None:
-            await (backend.kill() if word.fate == "kill" else backend.start())
-            self._recorder.add("backend", "-", "fault", id=step.do)
 
     async def _await(self, expect: Expect, first: int, within_s: float) -> bool:
         """Until an event from *first* on shows all of *expect*; False when the time is over."""
@@ -214,7 +150,7 @@ class FlowRunner:
                     return True
                 seen += 1
             left = latest - self._clock.now()
-            if left <= 0 or self._kiosk.ended:
+            if left <= 0 or self._stand.kiosk.ended:
                 return False
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(left, 0.5)):
@@ -227,31 +163,26 @@ class FlowRunner:
             f"{', '.join(lacking(step.expect, facts)) or 'all at once'} expected within {step.within_s:g} s, at {where}"
         )
 
-    def _last_words(self) -> str:
-        errors = self._kiosk.errors
-        lines = errors.read_text(errors="replace").strip().splitlines() if errors and errors.exists() else []
-        return lines[-1][:300] if lines else "it said nothing"
-
     # The end.
 
     @property
     def _database(self) -> str:
-        spec, backend = self.flow.stood.backend, self._services.backend
+        spec, backend = self.flow.stood.backend, self._stand.services.backend
         assert spec is not None
         assert backend is not None
         return str(backend.folder / "backend.db") if spec.database == "sqlite" else spec.database
 
     async def _until_quiet(self) -> None:
         """Until the platform has decided everything, or its time is over; then the oracles say what is open."""
-        if self._services.backend is None:
+        if self._stand.services.backend is None:
             return
         latest = self._clock.now() + self.flow.settle_s
         while under_way(await platform_rows(self._database)) and self._clock.now() < latest:
             await self._clock.sleep_until(self._clock.now() + QUIET_LOOK_S)
 
     async def _close_books(self) -> None:
-        host = self._services.host
-        if host is None or self._services.backend is None:
+        host = self._stand.services.host
+        if host is None or self._stand.services.backend is None:
             return
         terminal = terminal_of(self.flow.stood).terminal_id
         claims = [(terminal, number, told) for number, told in self._told.items()]
@@ -293,17 +224,3 @@ async def run_flow(
 ) -> FlowEnd:
     """Run *flow* from its first program to its last; see :class:`FlowRunner`."""
     return await FlowRunner(flow, history, evidence, hear).run()
-
-
-def _working_place() -> Path:
-    """Working files live in memory where the machine has such a place: they are gone afterwards in any case."""
-    memory = Path("/dev/shm")  # noqa: S108 a folder of our own is made in it
-    return memory if memory.is_dir() and os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
-
-
-def _sweep() -> None:
-    """Remove what a run left that was killed: its programs ended with it, its files could not."""
-    for each in _working_place().glob(f"{WORK}*"):
-        pid = each.name.removeprefix(WORK).partition("-")[0]
-        if pid.isdecimal() and each.stat().st_uid == os.getuid() and not Path(f"/proc/{pid}").exists():
-            shutil.rmtree(each, ignore_errors=True)
