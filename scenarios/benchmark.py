@@ -7,8 +7,10 @@ vpcd exchange without a daemon; reader transactions in process, by CPU time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -19,6 +21,8 @@ from protocols.link.pcsc import PcscCardPort, wait_card
 from protocols.link.vpcd import FrameSocket, VpcdCard
 from protocols.wire.card_reader import Op, Request
 from scenarios.pcscd import PrivatePcscd, missing
+from scenarios.postgres import PrivatePostgres
+from scenarios.postgres import missing as missing_database
 from simulators.card.social_security import build_card
 from simulators.device.card_reader import build_reader
 
@@ -26,6 +30,7 @@ __all__ = ["main"]
 
 GET_CHALLENGE = bytes.fromhex("0084000008")
 ROUNDS, NAIVE_ROUNDS, TRANSACTIONS = 4000, 40, 40_000
+PROGRAM_LIMIT_S = 900
 ACK = b"\x06"
 
 
@@ -122,6 +127,33 @@ def reader_transactions_a_second(dialect: str) -> float:
     return TRANSACTIONS / (cpu_seconds() - begin)
 
 
+def of_programs() -> dict[str, object]:
+    """What benchmarks of other parts print, each run as the program that it is: payments on both databases beside the textbook and
+    the database's own commits, reconciliation of a million rows beside the raw join, seeds of the simulation of money."""
+    figures: dict[str, object] = {}
+    with contextlib.ExitStack() as stack:
+        payments = ["reference_impl.benchmark.payments", "--payments", "600"]
+        if not missing_database():
+            payments += ["--postgresql", stack.enter_context(PrivatePostgres()).url(tcp=True)]
+        figures["payments"] = _of_program(payments)
+    figures["reconciliation"] = _of_program(["reference_impl.backend.reconciliation.benchmark"])
+    figures["simulation"] = _of_program(["tui.cli", "simulate", "money", "--seeds", "200", "--json"])
+    return figures
+
+
+def _of_program(words: list[str]) -> object:
+    """What ``python -m`` *words* prints: a JSON document, or lines; or why it could not be measured."""
+    done = subprocess.run(  # noqa: S603 our own programs
+        [sys.executable, "-m", *words], capture_output=True, text=True, check=False, timeout=PROGRAM_LIMIT_S
+    )
+    if done.returncode:
+        return f"not measured, code {done.returncode}: {done.stderr.strip()[-300:]}"
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        return done.stdout.strip().splitlines()
+
+
 def main() -> None:
     """Measure and print; ``--json`` prints one JSON document."""
     figures: dict[str, object] = {
@@ -136,6 +168,7 @@ def main() -> None:
         figures |= {"apdu": asdict(ours), "apdu_without_quickack": asdict(naive), "apdu_bare_vpcd": asdict(floor)}
         figures["times_faster_than_naive"] = round(naive.median_us / ours.median_us, 1)
         figures["times_the_bare_exchange"] = round(ours.median_us / floor.median_us, 2)
+    figures |= of_programs()
     if "--json" in sys.argv:
         sys.stdout.write(json.dumps(figures, ensure_ascii=False) + "\n")
         return

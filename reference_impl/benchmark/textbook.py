@@ -24,7 +24,7 @@ from reference_impl.backend.settlement.ledger import entries
 from reference_impl.backend.settlement.model import Act, Attempt, AttemptState, Leg, Split, Trade, TradeKind
 from reference_impl.backend.settlement.tables import ATTEMPTS, OUTBOX, POSTINGS, TRADES
 
-__all__ = ["build_textbook"]
+__all__ = ["ACCOUNT_SHARE", "FUND_SHARE", "OpenRequest", "PayRequest", "TradeReply", "build_textbook"]
 
 FUND_SHARE, ACCOUNT_SHARE = 0.6, 0.1
 

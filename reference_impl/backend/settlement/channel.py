@@ -89,6 +89,7 @@ class Channel(Protocol):
     """One way out: his, insurance, bank, or a QR family. One instance serves all trades."""
 
     name: str
+
     @property
     def rules(self) -> ChannelRules: ...
 
