@@ -136,7 +136,7 @@ def of_programs() -> dict[str, object]:
         if not missing_database():
             payments += ["--postgresql", stack.enter_context(PrivatePostgres()).url(tcp=True)]
         figures["payments"] = _of_program(payments)
-    figures["reconciliation"] = _of_program(["reference_impl.backend.reconciliation.benchmark"])
+    figures["reconciliation"] = _of_program(["reference_impl.backend.reconciliation.benchmark", "--json"])
     figures["simulation"] = _of_program(["tui.cli", "simulate", "money", "--seeds", "200", "--json"])
     return figures
 
