@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from conformance.oracles.money import ORACLES, judge_money
@@ -182,7 +182,7 @@ def _of_money(flow: Flow, facts: MoneyFacts | None, records: Sequence[Record]) -
         if flow.stood.backend is not None:
             yield _finding("vacuous", "books", "没有读到账目", "the books were not read")
         return
-    for each in judge_money(facts):
+    for each in judge_money(replace(facts, presses=_presses(records))):
         label = ORACLES[each.oracle][1] if each.oracle in ORACLES else Label("没有交易", "there is no trade")
         yield FlowFinding(
             each.oracle, each.subject, Label(f"{label.zh}：{each.text}", f"not so: {label.en}: {each.text}")
@@ -213,6 +213,17 @@ def _claims(facts: MoneyFacts, records: Sequence[Record]) -> list[Claim]:
             told[str(trade.get("trade_no", ""))] = str(each.note["told"])
     terminal = facts.claims[0].terminal_id if facts.claims else ""
     return [Claim(terminal, number, TOLD_TO_SAID[said]) for number, said in told.items() if said in TOLD_TO_SAID]
+
+
+def _presses(records: Sequence[Record]) -> dict[str, int]:
+    """How often pay was pressed on each trade, from the pages: no debit without a press of its own."""
+    pressed: dict[str, int] = {}
+    for each in records:
+        trade = each.note.get("trade")
+        if each.kind == "page" and isinstance(trade, Mapping):
+            number = str(trade.get("trade_no", ""))
+            pressed[number] = max(pressed.get(number, 0), int(each.note.get("presses", 0)))
+    return pressed
 
 
 def _of_quotes(records: Sequence[Record]) -> Iterator[FlowFinding]:
