@@ -23,8 +23,8 @@ __all__ = [
     "command_line",
 ]
 
-Mode = Literal["home", "bench", "conformance", "trace", "reports"]
-MODES: tuple[Mode, ...] = ("home", "bench", "conformance", "trace", "reports")
+Mode = Literal["home", "bench", "conformance", "trace", "reports", "load"]
+MODES: tuple[Mode, ...] = ("home", "bench", "conformance", "trace", "reports", "load")
 
 MODE_LABELS: dict[str, Label] = {
     "all": Label("任何界面", "anywhere"),
@@ -33,6 +33,7 @@ MODE_LABELS: dict[str, Label] = {
     "conformance": Label("符合性", "Conformance"),
     "trace": Label("跟踪", "Trace"),
     "reports": Label("报告", "Reports"),
+    "load": Label("负载", "Load"),
 }
 
 ALL: Literal["all"] = "all"
@@ -76,6 +77,8 @@ ACTIONS: tuple[Action, ...] = (
            "onecard trace {dossier}", also=("f4",), bar=False),
     Action("mode.reports", "5", Label("报告", "Reports"), Label("档案：结论、复核、矩阵", "dossiers: verdicts, verification, matrix"),
            "onecard dossier list", also=("f5",), bar=False),
+    Action("mode.load", "6", Label("负载", "Load"), Label("全城自助机对真实后台，实时数字与结论", "a city of kiosks on the real backend, live figures and a verdict"),
+           "onecard load {load}", also=("f6",), bar=False),
     Action("help", "question_mark", Label("帮助", "Help"), Label("显示全部按键", "show every key"),
            "onecard --help", also=("h",)),
     Action("palette", "ctrl+p", Label("命令", "Palette"), Label("按名称查找操作", "find an action by name"),
@@ -154,6 +157,12 @@ ACTIONS: tuple[Action, ...] = (
            "xdg-open {dossier}/report.html", "reports"),
     Action("reports.reload", "r", Label("刷新", "Reload"), Label("重新查找档案", "look for dossiers again"),
            "onecard dossier list", "reports", bar=False),
+    Action("load.start", "a", Label("开始", "Start"), Label("立起台架并开始负载", "bring the bench up and begin the load"),
+           "onecard load {load}", "load"),
+    Action("load.stop", "x", Label("停止", "Stop"), Label("提前结束；再按一次立即结束", "end it early; once more ends it at once"),
+           "Ctrl-C", "load"),
+    Action("load.next", "n", Label("换城市", "Next city"), Label("选下一个负载文件", "choose the next load file"),
+           "onecard load {load}", "load"),
 )
 # fmt: on
 
@@ -172,7 +181,7 @@ def action_for_key(key: str, mode: str) -> Action | None:
 def command_line(action: Action, context: Mapping[str, str]) -> str:
     """The line of *action*; what is not known stays as a capital word, as in a manual."""
     line = action.line
-    for name in ("bench", "check", "dossier", "marked", "other", "plan", "power", "slot"):
+    for name in ("bench", "check", "dossier", "load", "marked", "other", "plan", "power", "slot"):
         line = line.replace("{" + name + "}", context.get(name) or name.upper())
     return line
 

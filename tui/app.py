@@ -1,4 +1,4 @@
-"""The screens: Home, Bench, Conformance, Trace, Reports over the same services as the commands."""
+"""The screens: Home, Bench, Conformance, Trace, Reports, Load over the same services as the commands."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from textual.widgets import ContentSwitcher
 
 # Here and at once: the modes work in threads, and two threads must not import one package at the same time.
 import conformance.service
+import loadtest.service  # noqa: F401 as said
 import scenarios.service
 from protocols.wire.base import Label
 from tui.actions import ACTIONS, MODES, Action, action_for_key, command_line
@@ -31,6 +32,7 @@ from tui.screens.base import Pane
 from tui.screens.bench import BenchPane
 from tui.screens.conformance import ConformancePane
 from tui.screens.home import HomePane
+from tui.screens.load import LoadPane
 from tui.screens.reports import ReportsPane
 from tui.screens.trace import TracePane
 from tui.widgets.ascii_parts import install
@@ -87,7 +89,7 @@ _KEYS = {key for action in ACTIONS for key in (action.key, *action.also)}
 
 
 class OnecardApp(App[None]):
-    """One window, five modes. Everything that a key does is in ``tui/actions.py``."""
+    """One window, six modes. Everything that a key does is in ``tui/actions.py``."""
 
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
@@ -134,6 +136,7 @@ class OnecardApp(App[None]):
             yield ConformancePane(id="conformance")
             yield TracePane(id="trace")
             yield ReportsPane(id="reports")
+            yield LoadPane(id="load")
         yield CommandBar(id="command")
         yield KeyBar(id="keys")
 
@@ -236,6 +239,7 @@ class OnecardApp(App[None]):
 
     async def _leave(self) -> None:
         await self.query_one(BenchPane).take_down()
+        await self.query_one(LoadPane).take_down()
         self.exit()
 
     def do_quit(self) -> None:

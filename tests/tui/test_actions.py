@@ -13,6 +13,7 @@ from tui.gates import unknown_in
 from tui.screens.bench import BenchPane
 from tui.screens.conformance import ConformancePane
 from tui.screens.home import HomePane
+from tui.screens.load import LoadPane
 from tui.screens.reports import ReportsPane
 from tui.screens.trace import TracePane
 
@@ -22,6 +23,7 @@ PANES = {
     "conformance": ConformancePane,
     "trace": TracePane,
     "reports": ReportsPane,
+    "load": LoadPane,
 }
 
 
