@@ -174,6 +174,7 @@ def commands_in(markdown: str) -> Iterator[tuple[int, str]]:
 
 def unknown_in(line: str, application: typer.Typer | None = None) -> str:
     """What in the command *line* does not exist; empty when all of it does. Placeholders in capitals are let through."""
+    from typer import Context
     from typer.main import get_command
 
     from tui.cli import app
@@ -181,12 +182,15 @@ def unknown_in(line: str, application: typer.Typer | None = None) -> str:
     words = shlex.split(line.partition(" #")[0], posix=True)[1:]
     here: Any = get_command(application or app)
     path = "onecard"
-    while words and hasattr(here, "commands") and not words[0].startswith("-"):
+    while words and hasattr(here, "get_command") and not words[0].startswith("-"):
         if _PLACEHOLDER.match(words[0]):
             return ""
-        if words[0] not in here.commands:
+        within = here.get_command(
+            Context(here), words[0]
+        )  # asked, not looked up: groups may make theirs when they are asked
+        if within is None:
             return f"{path} {words[0]}"
-        path, here = f"{path} {words[0]}", here.commands[words.pop(0)]
+        path, here = f"{path} {words.pop(0)}", within
     known = {option for param in here.params for option in (*param.opts, *param.secondary_opts)} | {"--help", "-h"}
     for each in words:
         option = each.partition("=")[0]

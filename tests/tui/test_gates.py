@@ -31,8 +31,11 @@ def test_commands_are_found_in_marks_and_in_blocks() -> None:
 def test_what_does_not_exist_is_named() -> None:
     assert unknown_in("onecard certify --out dossiers/x") == ""
     assert unknown_in("onecard bench up FILE") == ""
+    assert unknown_in("onecard peer bank --fault drop-request:0400") == ""
     assert unknown_in("onecard certifi") == "onecard certifi"
     assert unknown_in("onecard bench fly") == "onecard bench fly"
+    assert unknown_in("onecard peer pub") == "onecard peer pub"
+    assert unknown_in("onecard peer bank --colour") == "onecard peer bank --colour"
     assert unknown_in("onecard run --colour") == "onecard run --colour"
 
 
