@@ -24,8 +24,9 @@ GATHERING = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One part of a load. ``steady`` and ``poisson``: ``rate_per_s`` services a second for ``for_s``; ``barrier``: ``count``
-    kiosks press pay in the same instant, ``for_s`` after the stage has begun. Nobody comes during ``rest_s`` after it."""
+    """One part of a load. ``steady`` and ``poisson``: ``rate_per_s`` services a second for ``for_s``, evenly or at random instants;
+    ``barrier``: ``count`` kiosks press pay in the same instant, ``for_s`` after the stage has begun. Nobody comes during
+    ``rest_s`` after it."""
 
     name: str
     shape: Shape
@@ -109,14 +110,11 @@ def _times(stage: Stage, begins: float, choice: SeededChoice) -> Iterator[tuple[
             for number in range(math.floor(stage.rate_per_s * stage.for_s + 1e-9)):
                 yield begins + number / stage.rate_per_s, None
         case "poisson":
-            at = begins
-            while (at := at + _exponential(stage.rate_per_s, choice)) < begins + stage.for_s:
-                yield at, None
+            # A Poisson process, given how many come: instants drawn evenly. So the rate that is offered is the one that is written.
+            count = math.floor(stage.rate_per_s * stage.for_s + 1e-9)
+            for at in sorted(choice.between(0.0, stage.for_s) for _ in range(count)):
+                yield begins + at, None
         case "barrier":
             # Everybody gets to the quote during the stage, evenly, and presses at its end.
             for number in range(stage.count):
                 yield begins + GATHERING * stage.for_s * number / stage.count, begins + stage.for_s
-
-
-def _exponential(rate_per_s: float, choice: SeededChoice) -> float:
-    return -math.log(1.0 - choice.below(1_000_000) / 1_000_000) / rate_per_s

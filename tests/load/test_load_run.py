@@ -70,7 +70,7 @@ async def test_every_payment_stands_in_all_books(small: Path, tmp_path: Path) ->
     assert any(each.tick is not None and each.tick.phase == "running" for each in news)
     assert set(stages["steady"].machine) >= {"backend", "peers", "postgres", "generator", "others"}
     secrets = (tmp_path / "kept" / "calls.jsonl").read_bytes() + (tmp_path / "kept" / "visits.jsonl").read_bytes()
-    for number in range(FIRST_GUEST, FIRST_GUEST + 200):
+    for number in range(FIRST_GUEST, FIRST_GUEST + 400):
         resident = CITY.resident(number)
         assert resident is not None
         for secret in (resident.pan, resident.person.id_number, resident.person.card_number, resident.person.name):

@@ -39,7 +39,7 @@ def test_poisson_arrivals_are_memoryless() -> None:
         return len(times), far * math.sqrt(len(gaps))
 
     count, far = distance("poisson")
-    assert abs(count - 7300) < 3 * math.sqrt(7300)
+    assert count == 7300
     assert far < 1.63
     assert distance("steady")[1] > 20
 

@@ -260,7 +260,9 @@ def test_guests_are_drawn_by_the_mix_and_nobody_comes_twice() -> None:
     guests = Guests(CITY, MIX, 1)
     assert TERMINAL is not None
     drawn = [guests.next(TERMINAL) for _ in range(600)]
-    assert len({each.resident.number for each in drawn}) == 600
+    numbers = {each.resident.number for each in drawn}
+    assert len(numbers) == 600
+    assert not {each.resident.relative for each in drawn} & numbers
     share = sum(each.method == "bank_card" for each in drawn) / 600
     assert share == pytest.approx(0.35, abs=0.06)
     for each in drawn[:40]:
