@@ -10,6 +10,7 @@ from typing import Any
 
 from protocols.clock import Clock
 from reference_impl.backend.banking.batch import batch_items
+from reference_impl.backend.banking.daily import DailyBatches
 from reference_impl.backend.banking.terminals import BankPlace, read_terminals
 from reference_impl.backend.business import Business, Means, open_business
 from reference_impl.backend.channels.notify_client import NotifyClient
@@ -31,14 +32,15 @@ __all__ = ["Till", "business_of", "till_of"]
 
 @dataclass(frozen=True, slots=True)
 class Till:
-    """``recovery`` takes up what the last process left, ``postman`` brings notices where there is a platform for them; a defect
-    ends either with its error."""
+    """``recovery`` takes up what the last process left, ``batches`` closes those of the bank, ``postman`` brings notices where there
+    is a platform for them; a defect ends any of them with its error."""
 
     business: Business
     credentials: Credentials
     http: AiohttpTransport
     contacts: Contacts
     recovery: asyncio.Task[int]
+    batches: asyncio.Task[None]
     postman: asyncio.Task[None] | None
 
 
@@ -74,14 +76,18 @@ async def till_of(
         business = open_business(links, means, rules)
         recovery = asyncio.create_task(business.engine.recover(), name="recovery")
         notify = notify_of(credentials) if peers.notify is not None else None
+        batches = DailyBatches(
+            lambda: business.bank.terminals, business.bank.settle, clock, settings.policy.batch_minute
+        )
+        closing = asyncio.create_task(batches.keep(), name="batches")
         postman = None
         if notify is not None:
             client = NotifyClient(notify, http, clock)
             postman = asyncio.create_task(Postman(store, client, contacts, clock).keep(), name="postman")
         try:
-            yield Till(business, credentials, http, contacts, recovery, postman)
+            yield Till(business, credentials, http, contacts, recovery, closing, postman)
         finally:
-            tasks: list[asyncio.Task[Any]] = [recovery] if postman is None else [recovery, postman]
+            tasks: list[asyncio.Task[Any]] = [recovery, closing, *([] if postman is None else [postman])]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -63,6 +63,15 @@ class BankChannel:
         """See :meth:`BankHost.pin_key`."""
         return await self.host.pin_key(terminal_id)
 
+    @property
+    def terminals(self) -> list[BankTerminal]:
+        """Every one that was ever used."""
+        return self._terminals.all()
+
+    async def settle(self, terminal: BankTerminal) -> BatchResult:
+        """Settle the open batch of *terminal*. Raises TerminalEngaged, BankUnavailable."""
+        return await settle_batch(self.host, terminal, self._source)
+
     async def settle_batch(self, terminal_id: str) -> BatchResult:
         """Settle the open batch of a kiosk's terminal. Raises TerminalEngaged, BankUnavailable, NoBankTerminal."""
         return await settle_batch(self.host, self._terminals.at(terminal_id), self._source)
