@@ -16,10 +16,12 @@ from protocols.link.base import LinkUrl
 from protocols.link.pty import open_pty
 from protocols.link.tcp import listen_tcp
 from protocols.link.vpcd import VpcdCard
-from protocols.wire.base import Privacy
+from protocols.wire.base import Label, Privacy
 from scenarios.build import BenchError, build_slot_card, build_slot_device
 from scenarios.faults import Fault
+from scenarios.flow.desk import KioskDesk, stand_kiosk
 from scenarios.flow.model import Flow, is_flow, load_flow
+from scenarios.flow.words import WORDS
 from scenarios.hand import HandError, action_label
 from scenarios.models import Bench, Plan, Slot, load_bench, load_plan
 from scenarios.people import PersonFile
@@ -47,6 +49,7 @@ __all__ = [
     "FileError",
     "Flow",
     "HandError",
+    "KioskDesk",
     "Mutant",
     "Place",
     "Plan",
@@ -70,6 +73,8 @@ __all__ = [
     "stand_bench",
     "stand_card",
     "stand_device",
+    "stand_kiosk",
+    "step_label",
     "write_schemas",
 ]
 
@@ -127,8 +132,13 @@ def bench_secrets(seed: int) -> list[tuple[Privacy, bytes]]:
 
 
 def flow_files() -> list[Path]:
-    """The flow files that come with the project."""
-    return sorted((HERE / "flows").glob("*.yaml"))
+    """The flow files that come with the project, the plain ones first."""
+    return sorted((HERE / "flows").glob("*.yaml"), key=lambda each: (len(each.stem), each.stem))
+
+
+def step_label(word: str) -> Label:
+    """What a step of a flow is called."""
+    return WORDS[word].label
 
 
 def plan_files() -> list[Path]:

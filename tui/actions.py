@@ -23,8 +23,8 @@ __all__ = [
     "command_line",
 ]
 
-Mode = Literal["home", "bench", "conformance", "trace", "reports", "load"]
-MODES: tuple[Mode, ...] = ("home", "bench", "conformance", "trace", "reports", "load")
+Mode = Literal["home", "bench", "conformance", "trace", "reports", "load", "kiosk", "scenario"]
+MODES: tuple[Mode, ...] = ("home", "bench", "conformance", "trace", "reports", "load", "kiosk", "scenario")
 
 MODE_LABELS: dict[str, Label] = {
     "all": Label("任何界面", "anywhere"),
@@ -34,6 +34,8 @@ MODE_LABELS: dict[str, Label] = {
     "trace": Label("跟踪", "Trace"),
     "reports": Label("报告", "Reports"),
     "load": Label("负载", "Load"),
+    "kiosk": Label("终端", "Kiosk"),
+    "scenario": Label("流程", "Scenario"),
 }
 
 ALL: Literal["all"] = "all"
@@ -79,6 +81,10 @@ ACTIONS: tuple[Action, ...] = (
            "onecard dossier list", also=("f5",), bar=False),
     Action("mode.load", "6", Label("负载", "Load"), Label("全城自助机对真实后台，实时数字与结论", "a city of kiosks on the real backend, live figures and a verdict"),
            "onecard load {load}", also=("f6",), bar=False),
+    Action("mode.kiosk", "7", Label("终端", "Kiosk"), Label("操作参考终端：页面、插卡、密码、扫码、钱的状态", "operate the reference kiosk: pages, cards, PIN, codes, the money"),
+           "onecard bench up scenarios/benches/pay-bill.yaml", also=("f7",), bar=False),
+    Action("mode.scenario", "8", Label("流程", "Scenario"), Label("运行流程，逐步查看，结论与历史", "run a flow step by step, its verdict and history"),
+           "onecard run {flow}", also=("f8",), bar=False),
     Action("help", "question_mark", Label("帮助", "Help"), Label("显示全部按键", "show every key"),
            "onecard --help", also=("h",)),
     Action("palette", "ctrl+p", Label("命令", "Palette"), Label("按名称查找操作", "find an action by name"),
@@ -163,6 +169,40 @@ ACTIONS: tuple[Action, ...] = (
            "Ctrl-C", "load"),
     Action("load.next", "n", Label("换城市", "Next city"), Label("选下一个负载文件", "choose the next load file"),
            "onecard load {load}", "load"),
+    Action("kiosk.up", "u", Label("立起", "Up"), Label("立起终端、后台和全部对端", "bring kiosk, backend and every peer up"),
+           "onecard bench up scenarios/benches/pay-bill.yaml", "kiosk"),
+    Action("kiosk.down", "x", Label("收起", "Down"), Label("收起，不留任何东西", "take it down, leave nothing"),
+           "Ctrl-C", "kiosk"),
+    Action("kiosk.insert", "i", Label("插社保卡", "Card"), Label("把社保卡插入读卡器", "insert the social security card"),
+           "reader insert 3.0", "kiosk"),
+    Action("kiosk.pin", "p", Label("输密码", "PIN"), Label("在密码键盘输入正确的密码", "type the right PIN on the pad"),
+           "pad type DIGITS", "kiosk"),
+    Action("kiosk.enter", "e", Label("确认", "Confirm"), Label("选择光标处的选项，或确认本页；也可按回车", "choose what is at the cursor, or confirm; Enter too"),
+           "kiosk LINE", "kiosk"),
+    Action("kiosk.bank", "b", Label("插银行卡", "Bank card"), Label("把银行卡插入银行卡读卡器", "insert the bank card"),
+           "bank-reader insert bank", "kiosk"),
+    Action("kiosk.scan", "s", Label("扫码", "Scan"), Label("出示所选方式的付款码", "show a payment code of the chosen way"),
+           "kiosk scan CODE", "kiosk"),
+    Action("kiosk.take", "t", Label("取卡", "Take card"), Label("取走卡口的卡", "take the card from the mouth"),
+           "reader remove", "kiosk"),
+    Action("kiosk.back", "z", Label("返回", "Back"), Label("返回上一页", "one page back"),
+           "kiosk back", "kiosk"),
+    Action("kiosk.cancel", "g", Label("放弃", "Give up"), Label("放弃正在办理的业务", "give up what is under way"),
+           "kiosk cancel", "kiosk"),
+    Action("kiosk.wrong", "w", Label("输错密码", "Wrong PIN"), Label("输入错误的密码", "type a wrong PIN"),
+           "pad type DIGITS", "kiosk", bar=False),
+    Action("kiosk.keypad", "k", Label("键盘", "Keypad"), Label("逐键操作密码键盘，如 12 clear 123456 enter", "press keys one by one: 12 clear 123456 enter"),
+           "pad press KEY", "kiosk", bar=False),
+    Action("kiosk.say", "colon", Label("其他", "Other line"), Label("向终端输入任意一行，见 docs/kiosk.md", "any line for the kiosk, see docs/kiosk.md"),
+           "kiosk LINE", "kiosk", bar=False),
+    Action("scenario.run", "a", Label("运行", "Run"), Label("运行光标处的流程；也可按回车", "run the flow at the cursor; Enter too"),
+           "onecard run {flow}", "scenario"),
+    Action("scenario.stop", "x", Label("停止", "Stop"), Label("停止并收起一切", "stop it and take everything down"),
+           "Ctrl-C", "scenario"),
+    Action("scenario.history", "t", Label("历史", "History"), Label("在跟踪界面打开记录", "open its records in the trace"),
+           "onecard run {flow}", "scenario"),
+    Action("scenario.verify", "v", Label("复核", "Verify"), Label("离线复核其档案", "verify its dossier offline"),
+           "onecard dossier verify {dossier}", "scenario"),
 )
 # fmt: on
 
@@ -181,7 +221,7 @@ def action_for_key(key: str, mode: str) -> Action | None:
 def command_line(action: Action, context: Mapping[str, str]) -> str:
     """The line of *action*; what is not known stays as a capital word, as in a manual."""
     line = action.line
-    for name in ("bench", "check", "dossier", "load", "marked", "other", "plan", "power", "slot"):
+    for name in ("bench", "check", "dossier", "flow", "load", "marked", "other", "plan", "power", "slot"):
         line = line.replace("{" + name + "}", context.get(name) or name.upper())
     return line
 

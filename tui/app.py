@@ -1,4 +1,4 @@
-"""The screens: Home, Bench, Conformance, Trace, Reports, Load over the same services as the commands."""
+"""The screens: Home, Bench, Conformance, Trace, Reports, Load, Kiosk, Scenario over the same services as the commands."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ from tui.screens.base import Pane
 from tui.screens.bench import BenchPane
 from tui.screens.conformance import ConformancePane
 from tui.screens.home import HomePane
+from tui.screens.kiosk import KioskPane
 from tui.screens.load import LoadPane
 from tui.screens.reports import ReportsPane
+from tui.screens.scenario import ScenarioPane
 from tui.screens.trace import TracePane
 from tui.widgets.ascii_parts import install
 from tui.widgets.bars import CommandBar, KeyBar, TopBar
@@ -89,7 +91,7 @@ _KEYS = {key for action in ACTIONS for key in (action.key, *action.also)}
 
 
 class OnecardApp(App[None]):
-    """One window, six modes. Everything that a key does is in ``tui/actions.py``."""
+    """One window, eight modes. Everything that a key does is in ``tui/actions.py``."""
 
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
@@ -137,6 +139,8 @@ class OnecardApp(App[None]):
             yield TracePane(id="trace")
             yield ReportsPane(id="reports")
             yield LoadPane(id="load")
+            yield KioskPane(id="kiosk")
+            yield ScenarioPane(id="scenario")
         yield CommandBar(id="command")
         yield KeyBar(id="keys")
 
@@ -240,6 +244,8 @@ class OnecardApp(App[None]):
     async def _leave(self) -> None:
         await self.query_one(BenchPane).take_down()
         await self.query_one(LoadPane).take_down()
+        await self.query_one(KioskPane).take_down()
+        await self.query_one(ScenarioPane).take_down()
         self.exit()
 
     def do_quit(self) -> None:

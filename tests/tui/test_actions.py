@@ -13,8 +13,10 @@ from tui.gates import unknown_in
 from tui.screens.bench import BenchPane
 from tui.screens.conformance import ConformancePane
 from tui.screens.home import HomePane
+from tui.screens.kiosk import KioskPane
 from tui.screens.load import LoadPane
 from tui.screens.reports import ReportsPane
+from tui.screens.scenario import ScenarioPane
 from tui.screens.trace import TracePane
 
 PANES = {
@@ -24,6 +26,8 @@ PANES = {
     "trace": TracePane,
     "reports": ReportsPane,
     "load": LoadPane,
+    "kiosk": KioskPane,
+    "scenario": ScenarioPane,
 }
 
 

@@ -35,12 +35,17 @@ def test_a_text_is_whole(key: str) -> None:
 def test_every_text_that_is_asked_for_exists_and_every_text_is_asked_for() -> None:
     source = "\n".join(path.read_text(encoding="utf-8") for path in TUI.rglob("*.py") if "locale" not in path.parts)
     asked = set(
-        re.findall(r"""["']((?:app|filter|palette|help|home|bench|prompt|conf|trace|reports|load)\.[a-z_.]+)["']""", source)
+        re.findall(
+            r"""["']((?:app|filter|palette|help|home|bench|prompt|conf|trace|reports|load|kiosk|scenario)\.[a-z_.]+)["']""",
+            source,
+        )
     )
     plain = {each for each in asked if each in TABLES["zh"]}
     patterns = [
         re.escape(each).replace(r"\{each\}", r"\w+").replace(r"\{name\}", r"\w+").replace(r"\{answer\}", r"\w+")
-        for each in re.findall(r'f"((?:home|bench|reports|load|bench\.answer)\.[a-z_.]*\{\w+\})"', source)
+        for each in re.findall(
+            r'f"((?:home|bench|reports|load|kiosk|scenario|bench\.answer)\.[a-z_.]*\{\w+\})"', source
+        )
     ]
     unused = {key for key in TABLES["zh"] if key not in plain and not any(re.fullmatch(p, key) for p in patterns)}
     assert unused == set()

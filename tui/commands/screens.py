@@ -21,8 +21,8 @@ def register(app: typer.Typer) -> None:
     @command(
         app,
         "tui",
-        "终端界面：首页、台架、符合性、跟踪、报告、负载。",
-        "The screens: Home, Bench, Conformance, Trace, Reports, Load.",
+        "终端界面：首页、台架、符合性、跟踪、报告、负载、终端、流程。",
+        "The screens: Home, Bench, Conformance, Trace, Reports, Load, Kiosk, Scenario.",
     )
     def tui(
         console: Console,

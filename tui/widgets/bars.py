@@ -15,14 +15,17 @@ __all__ = ["CommandBar", "KeyBar", "TopBar"]
 
 
 class TopBar(Static):
-    """``一卡通台架 | 1 首页 | 2 台架 ...`` with the mode that is shown in reverse."""
+    """``一卡通台架 | 1 首页 | 2 台架 ...`` with the mode that is shown in reverse; where not all would fit, without the name
+    and closer together."""
 
     def show(self, mode: str, language: Language) -> None:
-        line = Text(f" {text(language, 'app.title')} ", style="bold", no_wrap=True)
-        for number, each in enumerate(MODES, 1):
-            label = f" {number} {MODE_LABELS[each][language]} "
-            line.append(" ")
-            line.append(label, style="bold reverse" if each == mode else "")
+        labels = [f"{number} {MODE_LABELS[each][language]}" for number, each in enumerate(MODES, 1)]
+        name = f" {text(language, 'app.title')} "
+        wide = cell_len(name) + sum(cell_len(each) + 3 for each in labels) <= self.app.size.width
+        line = Text(name if wide else "", style="bold", no_wrap=True)
+        for each, label in zip(MODES, labels, strict=True):
+            line.append(" " if wide else "")
+            line.append(f" {label} " if wide else f" {label}", style="bold reverse" if each == mode else "")
         self.update(line)
 
 
