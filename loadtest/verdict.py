@@ -57,6 +57,11 @@ class Verdict:
     def broken(self) -> tuple[Line, ...]:
         return tuple(each for each in self.lines if not each.holds)
 
+    @property
+    def told(self) -> tuple[Line, ...]:
+        """Of the broken ones those that matter: where all times hold, a busy machine excuses nothing."""
+        return tuple(each for each in self.broken if each.kind != "machine" or self.exit_code != PASSED)
+
 
 _TEXTS: dict[Overall, Label] = {
     "passed": Label("通过：全部限值成立，没有丢失，没有重复，各方账目一致", "passed: every limit holds, nothing lost or doubled, books equal"),

@@ -123,7 +123,7 @@ class _Progress:
         self.loading = tick.phase == "running"
         text = tick_text(tick, self._console.language)
         if self._bar is None:
-            if tick.phase == "running" and tick.t_s - self._said_at >= PLAIN_EVERY_S:
+            if tick.phase == "running" and tick.t_s >= 0 and tick.t_s - self._said_at >= PLAIN_EVERY_S:
                 self._said_at = tick.t_s
                 self._console.say(f"  {tick.t_s:>4.0f} s  {text}")
             return
@@ -151,7 +151,7 @@ def _show(console: Console, result: LoadResult) -> None:
         if stage.machine:
             shares = ", ".join(f"{name} {share:.2f}" for name, share in stage.machine.items())
             console.say(f"  {stage.stage}: {console.text('处理器', 'processors')}  {shares}", style="dim")
-    for line in sorted(result.verdict.broken, key=lambda each: KINDS.index(each.kind)):
+    for line in sorted(result.verdict.told, key=lambda each: KINDS.index(each.kind)):
         where = f"{line.stage}: " if line.stage else ""
         limit = f"  ({console.text('限值', 'limit')} {line.limit})" if line.limit else ""
         console.say(f"  X {where}{console.of(line.what)}: {line.measured}{limit}", style="yellow")

@@ -178,6 +178,7 @@ class LoadPane(Pane):
             self.note(self._step, "dim")
         if news.tick is not None:
             self.tick = news.tick
+            self._step = "" if news.tick.phase == "running" else self._step
             self._list(news.tick)
         self._head()
         self._live()
@@ -185,14 +186,18 @@ class LoadPane(Pane):
     def _list(self, tick: Tick) -> None:
         from tui.loads import tick_text
 
-        if tick.phase == "running" and (tick.t_s < self._noted_at or tick.t_s - self._noted_at >= NOTE_EVERY_S):
+        if (
+            tick.phase == "running"
+            and tick.t_s >= 0
+            and (tick.t_s < self._noted_at or tick.t_s - self._noted_at >= NOTE_EVERY_S)
+        ):
             self._noted_at = tick.t_s
             self.note(f"{tick.t_s:>4.0f} s  {tick_text(tick, self.language)}")
 
     def finished(self, result: LoadResult) -> None:
         """The verdict is there."""
         self.result = result
-        for line in result.verdict.broken:
+        for line in result.verdict.told:
             where = f"{line.stage}: " if line.stage else ""
             self.note(f"X {where}{line.what[self.language]}: {line.measured}  ({line.limit})", "yellow")
         for finding in (result.money or ())[:MOST_FINDINGS]:
