@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,8 @@ class Standing:
     pcsc_socket: str = ""
     programs: tuple[str, ...] = ()
     """Programs of the bench file; ``do(program, line)`` writes the line to the program's standard input."""
+    services: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Where peers and backend of the bench file are, by name."""
 
     async def say(self, line: str) -> str:
         """Do what a typed line asks: ``reader insert 3.0``, or without the slot's name where there is only one."""
@@ -175,7 +177,11 @@ async def stand_bench(
             snapshot = getattr(device, "snapshot", None)
             return snapshot() if snapshot is not None else {}
 
-        yield Standing(tuple(places), do, look, live.pcscd.socket if live.pcscd else "", tuple(live.programs))
+        services = dict(live.services.peers) if live.services is not None else {}
+        if live.services is not None and live.services.backend is not None:
+            services["backend"] = live.services.filled_in["backend"]
+        socket = live.pcscd.socket if live.pcscd else ""
+        yield Standing(tuple(places), do, look, socket, tuple(live.programs), services)
 
 
 @asynccontextmanager

@@ -33,7 +33,7 @@ async def serve(
             if url_first:
                 console.say(up.places[0].link)
             _show(console, up, brief=url_first)
-            console.document({"places": up.places, "pcsc_socket": up.pcsc_socket})
+            console.document({"places": up.places, "pcsc_socket": up.pcsc_socket, "services": up.services})
             waiting = [asyncio.create_task(signalled.wait())]
             if hand:
                 waiting.append(asyncio.create_task(_obey(console, up)))
@@ -68,6 +68,8 @@ def _show(console: Console, up: Standing, brief: bool) -> None:
             reader = f"  ({each.reader})" if each.reader else ""
             rows.append([each.slot, each.device_class, each.dialect, each.link + reader])
         console.table(heads, rows)
+        for name, url in up.services.items():
+            console.say(f"{name}  {url}")
         if up.pcsc_socket:
             console.say(f"PCSCLITE_CSOCK_NAME={up.pcsc_socket}")
         words = sorted({word for each in up.places for word in each.actions})
