@@ -110,9 +110,9 @@ def test_the_paths_are_those_of_the_interface() -> None:
         ("POST", "/v1/identity"),
         ("GET", "/v1/bills?visitor_id=V1"),
         ("POST", "/v1/trades"),
-        ("GET", "/v1/trades/T1?wait_s=2"),
+        ("GET", f"/v1/trades/T1?wait_s={Manners().follow_s:g}"),
         ("POST", "/v1/trades/T1/pay"),
-        ("GET", "/v1/trades/T1?wait_s=2"),
+        ("GET", f"/v1/trades/T1?wait_s={Manners().follow_s:g}"),
         ("GET", "/v1/trades/T1/receipt"),
     ]
     assert kiosk.asked[2].body == {
