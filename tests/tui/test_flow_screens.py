@@ -27,7 +27,7 @@ from tui.screens.kiosk import KioskPane, page_text
 from tui.screens.scenario import ScenarioPane
 from tui.widgets.bars import CommandBar
 
-SIZES = [(80, 24), (100, 30), (160, 48)]
+SHAPES = [((80, 24), "en"), ((100, 30), "zh")]
 MENU = {
     "event": "business",
     "stage": "menu",
@@ -102,8 +102,7 @@ def desks(monkeypatch: pytest.MonkeyPatch) -> list[FakeDesk]:
     return stood
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(("size", "language"), SHAPES)
 async def test_the_kiosk_fits_and_says_what_the_citizen_sees(
     tmp_path: Path, desks: list[FakeDesk], size: tuple[int, int], language: str
 ) -> None:
@@ -245,8 +244,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     return how
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(("size", "language"), SHAPES)
 async def test_flows_are_listed_run_and_judged(
     tmp_path: Path, told: dict[str, Any], size: tuple[int, int], language: str
 ) -> None:
