@@ -39,7 +39,9 @@ class GateResult:
 
 def run_gates(console: Console, dossiers: Path, pixit: Path | None = None) -> list[GateResult]:
     """All gates, in order. *pixit* is a file of PIXIT values that no dossier may hold."""
-    return [matrix_gate(console), leak_gate(dossiers, pixit), flow_gate(dossiers), docs_gate()]
+    from tui.money_gate import money_gate
+
+    return [matrix_gate(console), leak_gate(dossiers, pixit), flow_gate(dossiers), docs_gate(), money_gate(console)]
 
 
 def matrix_gate(console: Console) -> GateResult:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import rich.progress
 import rich.text
 
+from protocols.wire.base import Label
 from tui.console import STYLES, Console
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["MatrixProgress", "RunProgress", "matrix_progress", "seconds_bar"]
 
 BAR_CELLS = 24
+KILL_MATRIX = Label("变异矩阵", "kill matrix")
 PLAIN_LINE_EVERY = 20
 """A kill matrix has some hundred rows: one plain line for so many of them."""
 
@@ -101,17 +103,17 @@ class RunProgress:
 
 
 class MatrixProgress:
-    """Progress of the kill matrix: called with (done, total, name)."""
+    """Progress of what is counted, the kill matrix unless *head* says otherwise: called with (done, total, name)."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, console: Console, head: Label = KILL_MATRIX, every: int = PLAIN_LINE_EVERY) -> None:
+        self.console, self._head, self._every = console, head, every
         self._bar = _bar(console) if console.live else None
         self._task: rich.progress.TaskID | None = None
 
     def __call__(self, done: int, total: int, name: str) -> None:
-        head = self.console.text("变异矩阵", "kill matrix")
+        head = self.console.of(self._head)
         if self._bar is None:
-            if done == total or done % PLAIN_LINE_EVERY == 0:
+            if done == total or done % self._every == 0:
                 self.console.say(f"{head}  {done}/{total}  {name}")
             return
         if self._task is None:
@@ -127,9 +129,11 @@ class MatrixProgress:
 
 
 @contextmanager
-def matrix_progress(console: Console) -> Iterator[MatrixProgress]:
+def matrix_progress(
+    console: Console, head: Label = KILL_MATRIX, every: int = PLAIN_LINE_EVERY
+) -> Iterator[MatrixProgress]:
     """A :class:`MatrixProgress` that leaves the terminal as it was, whatever happens."""
-    shown = MatrixProgress(console)
+    shown = MatrixProgress(console, head, every)
     try:
         yield shown
     finally:

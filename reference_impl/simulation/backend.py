@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -13,7 +14,6 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from protocols.clock import Clock
-from protocols.seeded import SeededChoice
 from protocols.wire.bank.days import CutOver
 from reference_impl.backend.banking.batch import BatchItem
 from reference_impl.backend.banking.host import BankSettings
@@ -60,9 +60,8 @@ def new_database() -> sqlite3.Connection:
     return connection
 
 
-@lru_cache(1)
 def links_of() -> Links:
-    """Our side of every peer, with the published test credentials."""
+    """Our side of every peer, with the published test credentials; new for each process, which may be a mutant's."""
     data_key = b"simulation of money, data key 32"
     return Links(
         his=JsonVendor("HIS-TEST-SECRET"),
@@ -75,6 +74,17 @@ def links_of() -> Links:
             UnionpayMessages("898441900000001", merchant_sealing("rsa2")),
         ),
     )
+
+
+class _Entropy:
+    """Bytes of a *purpose* that never come again: of keys and nonces, of which a play takes thousands."""
+
+    def __init__(self, purpose: str) -> None:
+        self._purpose, self._count = purpose.encode(), 0
+
+    def __call__(self, length: int) -> bytes:
+        self._count += 1
+        return hashlib.shake_128(self._purpose + self._count.to_bytes(4, "big")).digest(length)
 
 
 class _Store:
@@ -164,7 +174,7 @@ class SimulatedBackend:
         self._starts += 1
         store = self._store = _Store(self.connection, self._before, self._after)
         self._mutant.book(store.book)
-        entropy = SeededChoice(self._seed, f"entropy of start {self._starts}").bytes
+        entropy = _Entropy(f"{self._seed}:entropy of start {self._starts}")
         means = Means(
             store=store,
             http=self._network,

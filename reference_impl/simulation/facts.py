@@ -50,7 +50,7 @@ def platform_facts(connection: sqlite3.Connection) -> dict[str, Any]:
         "attempts": rows(
             "SELECT attempt_id, trade_no, leg, act, channel, reference, amount_fen, state, original FROM attempts"
         ),
-        "postings": rows("SELECT trade_no, account, amount_fen FROM postings"),
+        "postings": rows("SELECT trade_no, account, amount_fen, attempt_id FROM postings"),
         "alarms": [row["code"] for row in rows("SELECT code FROM alarms")],
     }
 

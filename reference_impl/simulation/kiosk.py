@@ -26,7 +26,8 @@ from reference_impl.simulation.teller import Citizen, SlipBox, TellerPad
 
 __all__ = ["Claims", "SimulatedKiosk"]
 
-SETTLE_PAUSE_S = 5.0
+SETTLE_PAUSE_S, LONGEST_PAUSE_S = 5.0, 600.0
+"""Between two looks at what is open, longer each time: a refund may wait for the bank's bill of the day."""
 MOST_STEPS = 400
 """A session that takes more is going round in circles: that is a defect, and must not hang the simulation."""
 
@@ -128,12 +129,15 @@ class SimulatedKiosk:
         self._mutant.outbox(self._box)
         pad = TellerPad(self._master_key)
         await self._settle(self._box, until_reached=True)
+        pause_s = SETTLE_PAUSE_S
         while True:
             citizen = self._next_citizen()
             if citizen is None:
                 await self._settle(self._box, until_reached=False)
-                await self._rest(len(self._box) > 0)
+                await self._rest(pause_s if len(self._box) else 0.0)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
                 continue
+            pause_s = SETTLE_PAUSE_S
             pad.citizen = self._serving = citizen
             await self._serve(citizen, self._box, pad)
             self._serving = None
@@ -146,11 +150,11 @@ class SimulatedKiosk:
         self.waiting.append(citizen)
         self._wake.set()
 
-    async def _rest(self, something_open: bool) -> None:
-        """Until the next citizen comes, or what is open should be asked for again."""
+    async def _rest(self, pause_s: float) -> None:
+        """Until the next citizen comes, or after *pause_s* what is open should be asked for again (0: nothing is)."""
         times = [each.plan.at_s for each in self.waiting]
-        if something_open:
-            times.append(self._clock.now() + SETTLE_PAUSE_S)
+        if pause_s:
+            times.append(self._clock.now() + pause_s)
         self._wake.clear()
         try:
             async with asyncio.timeout(max(min(times) - self._clock.now(), 0.001) if times else None):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Generic, TypeVar, cast
 
 from protocols.clock import Clock
 from protocols.seeded import SeededChoice
@@ -18,7 +18,7 @@ from reference_impl.backend.transport import NoAnswer, NotSent
 from reference_impl.simulation.forgery import FORGEABLE, forged
 from reference_impl.simulation.story import NETWORK_STRIKES, Crash, Story
 from simulators.peer.base import Peer, PeerKind, PeerOptions
-from simulators.peer.delivery import deliver
+from simulators.peer.delivery import carry_out
 from simulators.peer.faults import FaultSwitch, PeerFault
 
 __all__ = ["Network", "SimulatedPeer"]
@@ -32,6 +32,39 @@ AGAIN_S = 3.0
 PEER_DELAY_S = 90.0
 
 Hook = Callable[[str], None]
+
+
+_PLAIN_START: tuple[float | None, ...] = (None,)
+_STARTS: dict[str, tuple[float | None, ...]] = {
+    "lose-request": (),
+    "slow-request": (LATE_S,),
+    "repeat-request": (None, AGAIN_S),
+}
+"""When copies of a struck request arrive; None: after the time that every message takes."""
+
+
+class Reply(Generic[T]):
+    """The way back of one request: the first answer counts, those that come later are nobody's."""
+
+    def __init__(self, answer: asyncio.Future[T], back_s: float, fault: str) -> None:
+        self._answer, self._back_s, self.fault = answer, back_s, fault
+
+    def say(self, value: T | None) -> None:
+        """*value* is on its way; None is no answer."""
+        if value is not None and self.fault != "lose-reply":
+            asyncio.get_running_loop().call_later(self._back_s, self._heard, value)
+
+    def fail(self, error: BaseException) -> None:
+        if not self._answer.done() and self.fault != "lose-reply":
+            self._answer.set_exception(error)
+
+    def expire(self, why: str) -> None:
+        if not self._answer.done():
+            self._answer.set_exception(NoAnswer(why))
+
+    def _heard(self, value: T) -> None:
+        if not self._answer.done():
+            self._answer.set_result(value)
 
 
 class SimulatedPeer:
@@ -77,6 +110,7 @@ class Network:
         self._peer_crashes = {(each.party, each.nth): each for each in story.crashes if each.event == "message"}
         self._under_way: set[asyncio.Task[Any]] = set()
         self._told: dict[tuple[str, str], Any] = {}
+        self.messages = 0
         self.healed = False
         self.struck: Counter[str] = Counter()
         self.on_send: Callable[[], None] = lambda: None
@@ -91,24 +125,20 @@ class Network:
         if peer.endswith("-files"):
             return await self._fetch(target, cast("HttpRequest", request))
         address = target.core.address(request)
-        fault = self._fault(target.kind.name, address)
-        place = (target.kind.name, address)
-        stale = self._told.get(place) if fault == "stale-reply" else None
+        name = target.kind.name
+        fault = self._fault(name, address)
         self.on_send()
+        stale = self._told.get((name, address)) if fault == "stale-reply" else None
 
-        async def carry() -> Any:
+        def arrive(reply: Reply[Any]) -> None:
             if fault == "stale-reply":
-                return stale
-            reply = await self._at_peer(target, request)
-            if reply is None:
-                return None
-            self._told[place] = reply
-            forge = fault == "forge-reply" and target.kind.name in FORGEABLE
-            return forged(target.kind.name, address, reply) if forge else reply
+                reply.say(stale)
+            else:
+                self._at_peer(target, address, request, reply)
 
-        reply = await self._carry(target.kind.name, address, fault, carry, limit_s, lambda: target.up)
+        answer = await self._carry(name, address, fault, arrive, limit_s, target.up)
         self.on_receive()
-        return reply
+        return answer
 
     async def _fetch(self, target: SimulatedPeer, request: HttpRequest) -> HttpReply:
         await self._clock.sleep_until(self._clock.now() + SLOWEST_S)
@@ -116,16 +146,28 @@ class Network:
             raise NotSent(f"{target.kind.name} is down")
         return cast("Any", target.core).handle_file(request, self._clock.now())
 
-    async def _at_peer(self, target: SimulatedPeer, request: Any) -> Any:
+    def _at_peer(self, target: SimulatedPeer, address: str, request: Any, reply: Reply[Any]) -> None:
         if not target.up:
-            return None
+            return
         target.asked += 1
         crash = None if self.healed else self._peer_crashes.get((target.kind.name, target.asked))
-        reply, _ = await deliver(target.core, target.switch, request, self._clock)
-        if crash is not None:
-            self._kill_peer(target, crash)
-            return None
-        return reply
+        handling = target.switch.plan(address)
+
+        def handle() -> None:
+            told = carry_out(target.core, handling, request, self._clock.now())
+            if crash is not None:
+                self._kill_peer(target, crash)
+            elif told is not None:
+                # Signed under another number, it would be a genuine answer to whatever has that number later: no client sees through it.
+                if handling.twist != "wrong-reference":
+                    self._told[target.kind.name, address] = told
+                forge = reply.fault == "forge-reply" and target.kind.name in FORGEABLE
+                reply.say(forged(target.kind.name, address, told) if forge else told)
+
+        if handling.before_s:
+            asyncio.get_running_loop().call_later(handling.before_s, handle)
+        else:
+            handle()
 
     def _kill_peer(self, target: SimulatedPeer, crash: Crash) -> None:
         if not target.up:
@@ -142,63 +184,48 @@ class Network:
 
     # Any message.
 
-    async def call(
-        self, name: str, to: str, work: Callable[[], Awaitable[T]], limit_s: float, up: Callable[[], bool]
-    ) -> T:
+    async def call(self, name: str, to: str, work: Callable[[], Coroutine[Any, Any, T]], limit_s: float, up: bool) -> T:
         """A call of a kiosk to the backend. Raises NoAnswer and NotSent; what *work* raises comes through."""
-        return await self._carry(to, name, self._fault(to, name), work, limit_s, up)
+
+        def arrive(reply: Reply[T]) -> None:
+            task = asyncio.get_running_loop().create_task(work())
+            self._under_way.add(task)
+            task.add_done_callback(lambda done: self._done(done, reply))
+
+        return await self._carry(to, name, self._fault(to, name), arrive, limit_s, up)
+
+    def _done(self, task: asyncio.Task[T], reply: Reply[T]) -> None:
+        self._under_way.discard(task)
+        if task.cancelled():
+            return  # whoever did it is dead
+        error = task.exception()
+        if error is None:
+            reply.say(task.result())
+        elif not isinstance(error, NoAnswer):
+            reply.fail(error)
 
     async def _carry(
-        self,
-        peer: str,
-        address: str,
-        fault: str,
-        work: Callable[[], Awaitable[T]],
-        limit_s: float,
-        up: Callable[[], bool],
+        self, peer: str, address: str, fault: str, arrive: Callable[[Reply[T]], None], limit_s: float, up: bool
     ) -> T:
         there_s, back_s = self._times(peer, address)
         self._note("send", peer, address, fault)
-        if not up():
+        if not up:
             await self._clock.sleep_until(self._clock.now() + there_s)
             raise NotSent(f"nobody answers at {peer}")
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        starts = {"lose-request": [], "slow-request": [LATE_S], "repeat-request": [there_s, AGAIN_S]}.get(
-            fault, [there_s]
-        )
-        for start_s in starts:
-            self._start(self._one_way(work, start_s, LATE_S if fault == "slow-reply" else back_s, fault, answer))
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        reply = Reply(answer, LATE_S if fault == "slow-reply" else back_s, fault)
+        for start_s in _STARTS.get(fault, _PLAIN_START):
+            loop.call_later(there_s if start_s is None else start_s, arrive, reply)
+        limit = loop.call_later(limit_s, reply.expire, f"no answer from {peer} within {limit_s:g} s")
         try:
-            async with asyncio.timeout(limit_s):
-                return await answer
-        except TimeoutError:
-            raise NoAnswer(f"no answer from {peer} within {limit_s:g} s") from None
-
-    async def _one_way(
-        self, work: Callable[[], Awaitable[T]], start_s: float, back_s: float, fault: str, answer: asyncio.Future[T]
-    ) -> None:
-        await self._clock.sleep_until(self._clock.now() + start_s)
-        try:
-            reply = await work()
-        except NoAnswer:
-            return
-        except Exception as error:
-            if not answer.done() and fault != "lose-reply":
-                answer.set_exception(error)
-            return
-        if reply is None or fault == "lose-reply":
-            return
-        await self._clock.sleep_until(self._clock.now() + back_s)
-        if not answer.done():
-            answer.set_result(reply)
-
-    def _start(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+            return await answer
+        finally:
+            limit.cancel()
 
     def _fault(self, peer: str, address: str) -> str:
         self._seen[peer, address] += 1
+        self.messages += 1
         if self.healed:
             return ""
         fault = self._strikes.get((peer, address, self._seen[peer, address]), "")

@@ -69,7 +69,7 @@ class SimulatedPlatform:
         for tries in range(1, TRIES + 1):
             try:
                 return await self._network.call(
-                    name, "backend", lambda: self._at_backend(work), limit_s, lambda: self._backend.up
+                    name, "backend", lambda: self._at_backend(work), limit_s, self._backend.up
                 )
             except NoAnswer as silence:
                 certain = False

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from reference_impl.simulation.platform import SimulatedPlatform
 from reference_impl.simulation.story import Crash, Payment, Story
 from reference_impl.simulation.teller import Citizen
 from simulators.peer.bank_keys import TEST_FLEET_KEY
-from simulators.peer.base import PeerOptions
+from simulators.peer.base import PeerKind, PeerOptions
 from simulators.peer.city import City
 from simulators.serve.peers import peer_kinds
 
@@ -43,8 +44,12 @@ UNTOUCHED_KIOSK = 9
 DAY_S = 86_400.0
 MOST_DAYS = 4
 """So long a refund may wait for the bank's bill, and a lock for its end."""
-LOOK_S = 5.0
+MOST_MESSAGES = 3_000
+"""A bad day of five citizens takes a tenth of that."""
+LOOK_S = 10.0
 QUIET_LOOK_S = 600.0
+LAST_MESSAGE_S = 200.0
+"""After that nothing is under way any more, however late it was."""
 
 
 @dataclass(slots=True)
@@ -62,7 +67,7 @@ class Played:
 def play(story: Story, mutant: Mutant = NO_MUTANT, *, traced: bool = False) -> Played:
     """Play *story* from its beginning to the end of its last consequence. The same story gives the same result."""
     with _folder() as folder:
-        return run_virtual(_World(story, mutant, folder, traced).run())
+        return run_virtual(_World(story, mutant, folder, traced).run(), alone=True)
 
 
 @contextmanager
@@ -71,6 +76,11 @@ def _folder() -> Iterator[Path]:
     memory = Path("/dev/shm")  # noqa: S108 a folder of our own is made in it
     with tempfile.TemporaryDirectory(prefix="onecard-", dir=memory if memory.is_dir() else None) as name:
         yield Path(name)
+
+
+@lru_cache(1)
+def _kinds() -> Mapping[str, PeerKind[Any, Any]]:
+    return {name: kind for name, kind in peer_kinds().items() if name in PEERS}
 
 
 class _World:
@@ -89,7 +99,7 @@ class _World:
     async def run(self) -> Played:
         clock: Clock = LoopClock(self._story.begins_at)
         self._clock = clock
-        kinds = {name: kind for name, kind in peer_kinds().items() if name in PEERS}
+        kinds = _kinds()
         options = PeerOptions(seed=1, settings={"kiosks": 10, "his_bills": 2, "bills": 2, "endless": True})
         network = self._network = Network(self._story, clock, kinds, options)
         if self._traced:
@@ -223,7 +233,7 @@ class _World:
     # The course of a play.
 
     async def _until_told(self) -> None:
-        """The story: until everybody was served, or its time is over."""
+        """The story: until everybody was served and all that this set going has ended, or its time is over."""
         end = self._story.begins_at + STORY_S
         re_sign_in = self._story.begins_at + self._story.re_sign_in if self._story.re_sign_in else None
         settles = self._story.begins_at + self._story.settles if self._story.settles else None
@@ -237,7 +247,7 @@ class _World:
                 settles = None
             if self._broken():
                 return
-            if all(not kiosk.waiting for kiosk in self._kiosks.values()) and self._clock.now() > self._last_wish():
+            if self._clock.now() > self._last_wish() and self._quiet():
                 return
 
     async def _settle_batches(self) -> bool:
@@ -299,6 +309,7 @@ class _World:
         while self._clock.now() < end and not self._broken():
             await asyncio.sleep(LOOK_S if self._moving() else QUIET_LOOK_S)
             if self._quiet():
+                await asyncio.sleep(LAST_MESSAGE_S)
                 self._early_locks = kept_for_trades(self._network, self._clock.now())
                 await asyncio.sleep(1_000.0)
                 if self._quiet():
@@ -328,7 +339,9 @@ class _World:
         found = next((each for each in failures if each is not None), None)
         if found is not None:
             self.played.defect = f"{type(found).__name__}: {found}"
-        return found is not None
+        elif self._network.messages > MOST_MESSAGES:
+            self.played.defect = f"the parties go round in circles: {MOST_MESSAGES} messages, and no end"
+        return bool(self.played.defect)
 
     async def _end(self) -> None:
         for kiosk in self._kiosks.values():

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
+from protocols.clock import civil
 from protocols.wire.bank.days import CutOver
 from protocols.wire.bank.message import Message
 from protocols.wire.bank.parts import Balance, EntryMode, Original, TypeAndBatch
@@ -252,7 +253,7 @@ class BankMoney:
     def _void(self, request: Request, account: _Account) -> Answer:
         message = request.message
         named = Original.of(message[61])
-        original = self._original(f"{message[41]}/{named.batch}/{named.trace}", account, message[37])
+        original = self._original(f"{message[41]}/{named.batch}/{named.trace}", account, message[37], named.date)
         if int(named.batch) != self._state.terminal(message[41]).batch or original.undone_fen:
             raise _Refused("12")
         if original.amount_fen != request.amount_fen:
@@ -263,8 +264,8 @@ class BankMoney:
 
     def _refund(self, request: Request, account: _Account) -> Answer:
         message = request.message
-        original = self._original(self._state.by_retrieval.get(message[37], ""), account, message[37])
         named = Original.of(message[61])
+        original = self._original(self._state.by_retrieval.get(message[37], ""), account, message[37], named.date)
         if original.merchant != message[42] or not original.reference.endswith(f"/{named.batch}/{named.trace}"):
             raise _Refused("25")
         if request.amount_fen == 0:
@@ -275,11 +276,13 @@ class BankMoney:
         entry = self._entry(request, "refund", account.token, original=original.reference)
         return self._approved(request, entry, {}, pin)
 
-    def _original(self, reference: str, account: _Account, retrieval: str) -> Entry:
-        """The purchase that is to be taken back, if it stands and is of this card."""
+    def _original(self, reference: str, account: _Account, retrieval: str, date: str) -> Entry:
+        """The purchase that is to be taken back, if it stands and is of this card; and of that *date* where one is named."""
         original = self._state.entries.get(reference)
         if original is None or original.kind != "purchase" or original.reversed or original.retrieval != retrieval:
             raise _Refused("25")
+        if date and date != f"{civil(original.at):%m%d}":
+            raise _Refused("25", "field 61: not the date of the original")
         if original.card != account.token:
             raise _Refused("14")
         return original

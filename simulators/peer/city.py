@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from simulators.card.bank_holder import PAN_PREFIX, luhn_digit, pan_of, track2_of
 from simulators.card.people import DEFAULT_PERSON, Person, check_digit
@@ -119,19 +120,7 @@ class City:
         """Resident *number*, from 1. None where there is none."""
         if number < 1 or (number > MOST_RESIDENTS and number not in self._named):
             return None
-        draw = hashlib.sha256(f"resident {self.seed} {number}".encode()).digest()
-        person = self._named.get(number) or self._person(number, draw)
-        first = number == 1
-        employee = first or draw[0] % 4 != 0
-        return Resident(
-            number=number,
-            person=person,
-            insutype="310" if employee else "390",
-            account_fen=(20_000 if first else 100 * (int.from_bytes(draw[1:3], "big") % 2_000)) if employee else 0,
-            bank_fen=1_000_000 + 100 * int.from_bytes(draw[3:5], "big"),
-            bank_pin="246813" if first else f"{int.from_bytes(draw[5:9], 'big') % 1_000_000:06d}",
-            relative=number - 1 if number > 1 and draw[9] % 8 == 0 else 0,
-        )
+        return _resident(self.seed, number, self._named.get(number))
 
     def by_id_number(self, id_number: str) -> Resident | None:
         """The holder of that citizen number, if its area, birthday and check character are those of a resident."""
@@ -175,20 +164,6 @@ class City:
             return None
         return self.resident(int(digits))
 
-    def _person(self, number: int, draw: bytes) -> Person:
-        days, order = divmod(number - 2, _ORDERS_A_DAY)
-        born = f"{_FIRST_BIRTH + timedelta(days=days):%Y%m%d}"
-        first_17 = f"{DIVISION}{born}{order + 2:03d}"
-        return Person(
-            name=_SURNAMES[draw[10] % 4] + _GIVEN[draw[11] % 10] + _GIVEN[draw[12] % 10],
-            id_number=first_17 + check_digit(first_17),
-            sex="1" if order % 2 else "2",
-            birth=born,
-            card_number=f"A{number:08d}",
-            pin=f"{int.from_bytes(draw[13:17], 'big') % 1_000_000:06d}",
-            serial=f"{number:08X}",
-        )
-
     # Places.
 
     def institution(self, number: int) -> Institution | None:
@@ -216,3 +191,34 @@ class City:
         if len(bank_terminal) != 8 or not bank_terminal.isdecimal():
             return None
         return self.terminal(int(bank_terminal) - 10_000_000)
+
+
+@lru_cache(16_384)
+def _resident(seed: int, number: int, named: Person | None) -> Resident:
+    draw = hashlib.sha256(f"resident {seed} {number}".encode()).digest()
+    first = number == 1
+    employee = first or draw[0] % 4 != 0
+    return Resident(
+        number=number,
+        person=named or _person(number, draw),
+        insutype="310" if employee else "390",
+        account_fen=(20_000 if first else 100 * (int.from_bytes(draw[1:3], "big") % 2_000)) if employee else 0,
+        bank_fen=1_000_000 + 100 * int.from_bytes(draw[3:5], "big"),
+        bank_pin="246813" if first else f"{int.from_bytes(draw[5:9], 'big') % 1_000_000:06d}",
+        relative=number - 1 if number > 1 and draw[9] % 8 == 0 else 0,
+    )
+
+
+def _person(number: int, draw: bytes) -> Person:
+    days, order = divmod(number - 2, _ORDERS_A_DAY)
+    born = f"{_FIRST_BIRTH + timedelta(days=days):%Y%m%d}"
+    first_17 = f"{DIVISION}{born}{order + 2:03d}"
+    return Person(
+        name=_SURNAMES[draw[10] % 4] + _GIVEN[draw[11] % 10] + _GIVEN[draw[12] % 10],
+        id_number=first_17 + check_digit(first_17),
+        sex="1" if order % 2 else "2",
+        birth=born,
+        card_number=f"A{number:08d}",
+        pin=f"{int.from_bytes(draw[13:17], 'big') % 1_000_000:06d}",
+        serial=f"{number:08X}",
+    )

@@ -107,6 +107,13 @@ CASES = {
         replace(GOOD, postings=(*GOOD.postings[:3], replace(GOOD.postings[3], account="receivable:cheque"), *GOOD.postings[4:])),
         "ledger",
     ),
+    "balanced in all, but not by itself": (
+        replace(
+            GOOD,
+            postings=(PostingFact(PAID, "clearing", 1, "a3"), PostingFact(PAID, "clearing", -1, "a4"), *GOOD.postings),
+        ),
+        "ledger",
+    ),
     "a lock": (replace(GOOD, locks=(LockFact("his", "bills", CLOSED),)), "stuck"),
     "cash before the insurance": (
         replace(GOOD, attempts=tuple(replace(e, attempt_id="a15") if e.leg == "cash" and e.trade_no == PAID else e for e in GOOD.attempts)),

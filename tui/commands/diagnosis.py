@@ -66,8 +66,8 @@ def _register_gates(app: typer.Typer) -> None:
     @command(
         app,
         "gates",
-        "门禁：变异矩阵、隐私泄漏、文档命令。",
-        "Gates: kill matrix, leak scan, commands named in the docs.",
+        "门禁：变异矩阵、隐私泄漏、文档命令、资金仿真。",
+        "Gates: kill matrix, leak scan, commands named in the docs, simulation of money.",
     )
     def gates(
         console: Console,

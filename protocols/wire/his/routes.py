@@ -114,6 +114,12 @@ ROUTES: Mapping[Operation, Route] = {
 }
 
 
+_BY_LENGTH: Mapping[int, tuple[Route, ...]] = {
+    length: tuple(each for each in ROUTES.values() if len(each.segments) == length)
+    for length in {len(each.segments) for each in ROUTES.values()}
+}
+
+
 def addresses() -> tuple[str, ...]:
     """Every address, in the order of the operations."""
     return tuple(each.address for each in ROUTES.values())
@@ -158,8 +164,8 @@ def route_at(request: HttpRequest) -> Route | None:
     except ValueError:
         return None
     other: Route | None = None
-    for route in ROUTES.values():
-        if len(route.segments) == len(segments) and all(map(_fits, route.segments, segments)):
+    for route in _BY_LENGTH.get(len(segments), ()):
+        if all(map(_fits, route.segments, segments)):
             if route.method == request.method:
                 return route
             other = other or route

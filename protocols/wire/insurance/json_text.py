@@ -89,7 +89,7 @@ def _too_deep(value: Any, left: int = DEEPEST) -> bool:
         inner = cast("list[Any]", value)
     else:
         return False
-    return left == 0 or any(_too_deep(each, left - 1) for each in inner)
+    return left == 0 or any(_too_deep(each, left - 1) for each in inner if isinstance(each, dict | list))
 
 
 def write_json(value: Any) -> bytes:
