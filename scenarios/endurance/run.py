@@ -33,6 +33,8 @@ PEER_PROGRAM, BACKEND_PROGRAM, KIOSK_PROGRAM = (
     "reference_impl.backend.__main__",
     "reference_impl.kiosk.__main__",
 )
+LOADED_ONCE = "reference_impl.backend.process"
+"""What the backend's command line loads when it has made sense of itself, and every fork would load again."""
 PEERS = ("his", "insurance", "bank", "qr", "credential", "notify")
 LIMIT_S = 6.0
 """How long bank and insurance are waited for: shorter than in the field, so that a run sees many waits end."""
@@ -236,7 +238,7 @@ async def run_endurance(
     run.tell()
     keepers: set[asyncio.Task[None]] = set()
     async with AsyncExitStack() as stack:
-        modules = (PEER_PROGRAM, BACKEND_PROGRAM, KIOSK_PROGRAM)
+        modules = (PEER_PROGRAM, BACKEND_PROGRAM, KIOSK_PROGRAM, LOADED_ONCE)
         nursery = await stack.enter_async_context(Nursery(modules, folder / "nursery.log"))
         for name in PEERS:
             run.servers[name] = await run.peer(nursery, name)
