@@ -41,7 +41,8 @@ class Record:
 
     ``t`` is bench time in seconds; ``data`` the bytes that crossed the link, already masked; ``note`` what the
     kind needs besides bytes. ``kind`` is one of: ``run``, ``preflight``, ``link``, ``frame``, ``control``, ``noise``,
-    ``apdu``, ``atr``, ``power``, ``limit``, ``prompt``, ``answer``, ``fault``, ``check``, ``cut``, ``step``, ``violation``, ``snapshot``; in a flow also ``page``,
+    ``apdu``, ``atr``, ``power``, ``limit``, ``prompt``, ``answer``, ``fault``, ``check``, ``cut``, ``step``,
+    ``violation``, ``snapshot``; in a flow also ``page``,
     ``http``, ``message``, ``leak``, ``search``, ``end``.
     """
 

@@ -8,7 +8,7 @@ from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
-from business_bench import Business, business_on, card_of
+from connected_bench import Business, business_on, card_of
 from platform_bench import HandClock, Kiosk, Reply, exchange
 from sqlalchemy import func, select
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from business_bench import InProcess, business_on, card_of, resident
+from connected_bench import InProcess, business_on, card_of, resident
 
 from protocols.clock import UnixClock
 from protocols.seeded import SeededChoice

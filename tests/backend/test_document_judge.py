@@ -17,7 +17,7 @@ import pytest
 import requests
 import schemathesis
 import uvicorn
-from business_bench import connected
+from connected_bench import connected
 from platform_bench import Bench, HandClock, Kiosk, bench_on
 from requests.auth import AuthBase
 from schemathesis.engine import events, from_schema

@@ -97,15 +97,17 @@ async def test_a_standby_takes_over_from_a_killed_backend_and_from_no_living_one
     await second.communicate()
 
 
-async def beside_a_sleeper(sleeper: asyncio.subprocess.Process, url: str) -> Store:
-    """A second writer, while the first is asleep between two transactions: within one it would hold the database."""
+async def beside_a_sleeper(url: str) -> tuple[asyncio.subprocess.Process, Store]:
+    """A writer that is asleep between two transactions, and a second one: within a transaction it would hold the database."""
     for _ in range(20):
+        sleeper = await writer(url)
         await heard(sleeper, 300)
         sleeper.send_signal(signal.SIGSTOP)
         try:
-            return await unlocked(url)
+            return sleeper, await unlocked(url)
         except StoreUnavailable:
-            sleeper.send_signal(signal.SIGCONT)
+            sleeper.kill()
+            await sleeper.communicate()
     pytest.fail("it was within a transaction twenty times")
 
 
@@ -113,8 +115,7 @@ async def test_a_backend_that_was_asleep_during_the_takeover_writes_nothing_more
     database_url: str, monkeypatch
 ) -> None:
     monkeypatch.setattr("reference_impl.backend.storage.sqlite.BUSY_LIMIT_S", 0.2)
-    sleeper = await writer(database_url)
-    other = await beside_a_sleeper(sleeper, database_url)
+    sleeper, other = await beside_a_sleeper(database_url)
     before, _ = await rows_of(other)
     sleeper.send_signal(signal.SIGCONT)
     assert sleeper.stdout is not None
