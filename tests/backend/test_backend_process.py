@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from forked_backend import ForkedProgram, forked
 
 from reference_impl.backend.storage.postgres import PostgresStore
 from reference_impl.backend.storage.sqlite import SqliteStore
@@ -28,7 +29,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 class Backend:
     """One process."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | ForkedProgram) -> None:
         self.process = process
         self.ready: dict[str, Any] = {}
 
@@ -50,20 +51,22 @@ class Backend:
         return self.process.returncode, [json.loads(line) for line in error.splitlines() if line.startswith(b"{")]
 
 
-async def start(folder: Path, *arguments: str, stdin: bytes | None = None, **environment: str) -> Backend:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "reference_impl.backend", *arguments),
-        cwd=folder,
-        stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**ENVIRONMENT, **environment},
+async def start(
+    folder: Path, *arguments: str, stdin: bytes | None = None, anew: bool = False, **environment: str
+) -> Backend:
+    """*anew*: by its whole command line; forked from one that was loaded before otherwise."""
+    if not anew:
+        return Backend(await forked(folder, arguments, stdin, environment))
+    return Backend(
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "reference_impl.backend", *arguments),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**ENVIRONMENT, **environment},
+        )
     )
-    if stdin is not None:
-        assert process.stdin is not None
-        process.stdin.write(stdin)
-        process.stdin.close()
-    return Backend(process)
 
 
 async def once(folder: Path, *arguments: str, **options: Any) -> tuple[int, str, str]:
@@ -74,10 +77,12 @@ async def once(folder: Path, *arguments: str, **options: Any) -> tuple[int, str,
 
 
 @asynccontextmanager
-async def served(folder: Path, url: str, *arguments: str) -> AsyncIterator[Backend]:
+async def served(folder: Path, url: str, *arguments: str, anew: bool = False) -> AsyncIterator[Backend]:
     (folder / "password").write_text(PASSWORD + "\n")
     first = ("--first-administrator", "--password-file", "password")
-    backend = await start(folder, "--database", url, "--keys-file", "keys", "--port", "0", *first, *arguments)
+    backend = await start(
+        folder, "--database", url, "--keys-file", "keys", "--port", "0", *first, *arguments, anew=anew
+    )
     try:
         await backend.wait_ready()
         yield backend
@@ -99,7 +104,7 @@ async def login(url: str) -> dict[str, str]:
 
 
 async def test_it_says_when_it_is_ready_serves_and_ends_when_told(tmp_path: Path, empty_database_url: str) -> None:
-    async with served(tmp_path, empty_database_url, "--ready-file", "ready.json") as backend:
+    async with served(tmp_path, empty_database_url, "--ready-file", "ready.json", anew=True) as backend:
         url = backend.ready["url"]
         assert url.startswith("http://127.0.0.1:")
         assert json.loads((tmp_path / "ready.json").read_text()) == backend.ready
