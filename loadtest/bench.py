@@ -23,6 +23,7 @@ from simulators.peer.city import City
 
 __all__ = ["LoadBench", "city_of", "ended_child", "stand_load_bench"]
 
+PEERS = ("his", "insurance", "bank", "qr", "credential", "notify")
 PEERS_LIMIT_S = 40.0
 PEER_SEED = 1
 """Of the simulated services: their bills, balances and behaviour, which the drawing of guests computes too."""
@@ -90,6 +91,6 @@ async def stand_load_bench(load: LoadFile, folder: Path, step: Callable[[Label],
 
 def _peers(load: LoadFile, folder: Path) -> Child:
     settings: dict[str, Any] = {"towns": load.towns, "clinics": load.clinics, "kiosks": load.kiosks}
-    wish = json.dumps({"settings": settings, "seed": PEER_SEED})
-    command = [sys.executable, "-m", "loadtest.peers_program", wish]
+    wish = json.dumps({"names": PEERS, "settings": settings, "seed": PEER_SEED})
+    command = [sys.executable, "-m", "scenarios.peer_program", wish]
     return Child("peers", command, folder, folder / "peers.log", takes_end=True)

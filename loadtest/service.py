@@ -20,13 +20,14 @@ from typing import Any
 from loadtest.bench import LoadBench, ended_child, stand_load_bench
 from loadtest.child import BenchFailed, Child
 from loadtest.machine import MachineWatch
-from loadtest.money import BooksUnreadable, money_note, undecided
+from loadtest.money import note_of_load
 from loadtest.order import ORDER_VARIABLE, Order
 from loadtest.rows import EDGES_MS, Tick, VisitRow, read_calls, read_visits
 from loadtest.summary import GeneratorReport, LoadSummary, StageSummary, Summary, summarise
 from loadtest.verdict import BROKEN, PASSED, UNDECIDED, Line, Verdict, judge
 from protocols.clock import stopwatch_s
 from protocols.wire.base import Label
+from scenarios.books import BooksUnreadable, undecided
 from scenarios.load_model import LoadFile, find_load_file, load_files, load_load_file
 
 __all__ = [
@@ -240,7 +241,7 @@ class _Run:
             until = stopwatch_s() + DECIDE_LIMIT_S
             while await undecided(standing.database) and stopwatch_s() < until:  # noqa: ASYNC110 no event tells of it
                 await asyncio.sleep(LOOK_S)
-            note = await money_note(standing.database, standing.control, visits)
+            note = await note_of_load(standing.database, standing.control, visits)
         except BooksUnreadable as error:
             self.step(Label(f"账目无法读取：{error}", f"the books could not be read: {error}"))
             return None, 0

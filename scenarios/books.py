@@ -47,10 +47,9 @@ async def money_note(
     database: str,
     controls: Mapping[str, str],
     claims: Sequence[Mapping[str, str]],
-    presses: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """The note of ``conformance.oracles.money_facts.MoneyFacts``. *controls*: the control face on which each peer is found;
-    *claims* and *presses*: what terminals said and citizens did. Raises :class:`BooksUnreadable`."""
+    *claims*: what terminals told their citizens; how often these pressed, nobody has counted. Raises :class:`BooksUnreadable`."""
     note = await _rows(database, _ROWS)
     note["alarms"] = [each["code"] for each in note["alarms"]]
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=LIMIT_S)) as session:
@@ -70,7 +69,7 @@ async def money_note(
         *({"peer": "his", "what": f"bills of {number}", "trade_no": number} for number in his["locked_trades"]),
         *(_visit(each) for each in insurance["open_visits"]),
     ]
-    return {**note, "claims": [dict(each) for each in claims], "differences": [], "presses": presses}
+    return {**note, "claims": [dict(each) for each in claims], "differences": [], "presses": None}
 
 
 async def _rows(database: str, questions: Mapping[str, str]) -> dict[str, Any]:

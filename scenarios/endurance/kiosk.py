@@ -57,7 +57,7 @@ class EnduranceKiosk:
         self._pad: DeviceHost | None = None
         self._pad_url = ""
         self._repeats: Counter[str] = Counter()
-        self._stage, self._trade_no, self._pressed = "", "", 0
+        self._stage, self._trade_no = "", ""
         self.served = asyncio.Event()
         self.stopping = False
         self.idle = False
@@ -65,7 +65,6 @@ class EnduranceKiosk:
         self.visits = 0
         self.told: Counter[str] = Counter()
         self.claims: set[tuple[str, str]] = set()
-        self.presses: dict[str, int] = {}
         self.complaints: list[str] = []
 
     async def __aenter__(self) -> EnduranceKiosk:
@@ -138,8 +137,6 @@ class EnduranceKiosk:
         trade = event.get("trade")
         if trade is not None:
             self._trade_no = trade["trade_no"]
-            if event.get("presses", 0) > self.presses.get(self._trade_no, 0):
-                self.presses[self._trade_no] = event["presses"]
             said = SAID.get(event.get("told", ""))
             if said is not None:
                 self.claims.add((self._trade_no, said))

@@ -264,8 +264,7 @@ async def run_endurance(
             for each in run.kiosks
             for trade_no, said in sorted(each.claims)
         ]
-        presses: dict[str, int] = {}
-        note = await money_note(run.database, controls, claims, presses or None)
+        note = await money_note(run.database, controls, claims)
         for each in run.servers.values():
             each.stopping = True
     run.tell("done")

@@ -12,12 +12,13 @@ import pytest
 
 from loadtest.child import BenchFailed, Child
 from loadtest.http_reply import MalformedReply, ReplyReader, request_bytes
-from loadtest.money import BooksUnreadable, money_note, undecided
+from loadtest.money import note_of_load
 from loadtest.order import Order, manners_of, stage_of
 from loadtest.rows import Tick, VisitRow, read_calls, read_visits
 from loadtest.schedule import Stage
 from loadtest.visit import Manners, Outcome
 from protocols.wire.http import HttpRequest
+from scenarios.books import BooksUnreadable, undecided
 from scenarios.load_model import find_load_file, load_files, load_load_file
 from scenarios.strict_yaml import FileError
 
@@ -184,7 +185,7 @@ def test_an_order_is_one_file(tmp_path: Path) -> None:
 async def test_a_database_that_is_not_there_is_said_so() -> None:
     for asked in (
         undecided("postgresql://nobody@127.0.0.1:9/none"),
-        money_note("postgresql://nobody@127.0.0.1:9/none", "", ()),
+        note_of_load("postgresql://nobody@127.0.0.1:9/none", "", ()),
     ):
         with pytest.raises(BooksUnreadable, match="the platform's database"):
             await asked
