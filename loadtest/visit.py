@@ -48,7 +48,7 @@ class Manners:
     open_s: float = 2.0
     pay_s: float = 4.0
     receipt_s: float = 1.0
-    follow_s: float = 2.0
+    follow_s: float = 5.0
     pause_s: float = 0.5
     again_s: float = 1.0
     resends: int = 3

@@ -15,8 +15,7 @@ import structlog
 from sqlalchemy import select
 
 from protocols.clock import Clock
-from reference_impl.backend.channels.notify_client import Delivery, Notice, NotifyClient, Recipient
-from reference_impl.backend.keys import KeysError
+from reference_impl.backend.channels.notify_client import Notice, NotifyClient, Recipient
 from reference_impl.backend.notices.contacts import Contacts
 from reference_impl.backend.settlement.tables import OUTBOX
 from reference_impl.backend.storage.store import Store
@@ -25,6 +24,7 @@ from reference_impl.backend.storage.writes import Write
 __all__ = ["Postman"]
 
 LOOK_S = 2.0
+NOBODY = Recipient()
 AT_ONCE = 8
 A_LOOK = 200
 FIRST_WAIT_S, MOST_WAIT_S = 5.0, 3_600.0
@@ -55,12 +55,17 @@ class Postman:
         )
         async with self._store.engine.connect() as connection:
             rows = [dict(row) for row in (await connection.execute(question)).mappings()]
-        await asyncio.gather(*(self._one(row) for row in rows))
+        notices = [(row, json.loads(row["payload"])) for row in rows]
+        recipients = await self._contacts.of({payload["patient_id"] for _, payload in notices}) if notices else {}
+        await asyncio.gather(
+            *(self._one(row, payload, recipients.get(payload.pop("patient_id"), NOBODY)) for row, payload in notices)
+        )
         return len(rows)
 
-    async def _one(self, row: Mapping[str, Any]) -> None:
+    async def _one(self, row: Mapping[str, Any], payload: Mapping[str, Any], recipient: Recipient) -> None:
+        notice = Notice(row["message_id"], row["trade_no"], row["kind"], payload, row["created_at"])
         async with self._room:
-            told = await self._delivered(row)
+            told = await self._client.deliver(notice, recipient)
         now = self._clock.now()
         tries = row["tries"] + 1
         late = told.state == "later" and now - row["created_at"] > GIVEN_UP_S
@@ -74,13 +79,3 @@ class Postman:
         await self._store.commit([Write(OUTBOX, tuple(held[column.name] for column in OUTBOX.columns))])
         if state == "rejected":
             _LOG.info("notice given up", kind=row["kind"], channel=told.channel, code=told.code)
-
-    async def _delivered(self, row: Mapping[str, Any]) -> Delivery:
-        payload = json.loads(row["payload"])
-        try:
-            recipient: Recipient = await self._contacts.of(payload.pop("patient_id"))
-        except KeysError:
-            return Delivery("rejected", code="contact-unreadable")
-        return await self._client.deliver(
-            Notice(row["message_id"], row["trade_no"], row["kind"], payload, row["created_at"]), recipient
-        )

@@ -123,7 +123,7 @@ class Terms:
     cancelling_s: float = 30.0
     refunding_s: float = 60.0
     result_s: float = 20.0
-    follow_s: float = 2.0
+    follow_s: float = 5.0
     again_s: float = 1.0
     days: int = 7
     presses: int = 6
