@@ -6,6 +6,7 @@ The log line has the route's template and never the address itself: identifiers 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,7 @@ REQUEST_ID_HEADER = b"x-request-id"
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _QUIET = frozenset({"/healthz", "/metrics"})
 _LOG = structlog.get_logger("backend.http")
+_PLAIN = logging.getLogger("backend.http")
 
 
 class _Gone(Exception):
@@ -132,8 +134,11 @@ class Gate:
         template = getattr(route, "path", "-")
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.served(method, template, status, seconds)
-        if template not in _QUIET:
-            level = _LOG.warning if status >= 500 else _LOG.debug
+        failed = status >= 500
+        if template not in _QUIET and (
+            failed or _PLAIN.isEnabledFor(logging.DEBUG)
+        ):  # asked first: nearly all lines are dropped
+            level = _LOG.warning if failed else _LOG.debug
             level("request", method=method, route=template, status=status, duration_ms=round(seconds * 1000, 2))
 
 

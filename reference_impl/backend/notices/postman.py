@@ -23,7 +23,7 @@ from reference_impl.backend.storage.writes import Write
 
 __all__ = ["Postman"]
 
-LOOK_S = 2.0
+LOOK_S = 5.0
 NOBODY = Recipient()
 AT_ONCE = 8
 A_LOOK = 200
