@@ -172,6 +172,7 @@ class SimulatedBackend:
 
     def start(self) -> None:
         self._starts += 1
+        self._network.backend_began()
         store = self._store = _Store(self.connection, self._before, self._after)
         self._mutant.book(store.book)
         entropy = _Entropy(f"{self._seed}:entropy of start {self._starts}")

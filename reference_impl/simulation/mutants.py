@@ -22,7 +22,7 @@ _SEEDS: dict[str, int] = {
     "his-not-told": 1,
     "lock-kept": 3,
     "visit-kept": 1,
-    "waits-for-ever": 33,
+    "waits-for-ever": 143,
     "cancel-forgets": 202,
     "press-counts-again": 5,
     "part-given-back": 5,

@@ -140,6 +140,11 @@ class Network:
         self.on_receive()
         return answer
 
+    def backend_began(self) -> None:
+        """A new process remembers no reply, and the insurance envelope carries nothing of the request that it answers: a stale reply
+        from before its start is a genuine answer to whatever it asks. No client sees through that one, so it is not sent."""
+        self._told = {key: told for key, told in self._told.items() if key[0] != "insurance"}
+
     async def _fetch(self, target: SimulatedPeer, request: HttpRequest) -> HttpReply:
         await self._clock.sleep_until(self._clock.now() + SLOWEST_S)
         if not target.up:

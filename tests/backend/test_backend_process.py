@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -166,16 +167,29 @@ async def test_one_that_was_replaced_ends_by_itself(tmp_path: Path, database_url
 
 
 async def test_a_reply_that_is_under_way_is_given_before_the_end(tmp_path: Path) -> None:
+    body = json.dumps({"user_id": "admin", "password": PASSWORD}).encode()
+    head = f"POST /v1/admin/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     async with served(tmp_path, f"sqlite:///{tmp_path}/x.db") as backend:
-        body = {"user_id": "admin", "password": PASSWORD}
-        asking = asyncio.create_task(asked(backend.ready["url"], "POST", "/v1/admin/sessions", json=body))
-        await asyncio.sleep(0.02)  # the hash of the password takes longer than that
-        code, _ = await backend.end()
-        assert code == 0
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(backend.ready["url"]).port)
+        writer.write(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert b" 100 " in await reader.readuntil(b"\r\n\r\n"), "from here on the request is being worked on"
+        ending = asyncio.create_task(backend.end())
+        await door_closed(backend.ready["url"])
+        writer.write(body)
+        assert b" 201 " in await reader.readline()
+        assert (await ending)[0] == 0
+        writer.close()
+
+
+async def door_closed(url: str) -> None:
+    """Until nobody is let in any more: the process has begun to end."""
+    while True:
         try:
-            assert (await asking)[0] == 201
-        except aiohttp.ClientConnectorError:
-            pass  # it had not been accepted yet
+            _, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
+        except ConnectionError:
+            return
+        writer.close()
+        await asyncio.sleep(0.01)
 
 
 async def test_an_administrator_is_made_and_restored_at_the_console(tmp_path: Path, database_url: str) -> None:
