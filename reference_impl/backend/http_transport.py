@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from types import SimpleNamespace
 
 import aiohttp
 from yarl import URL
@@ -12,20 +11,21 @@ from yarl import URL
 from protocols.wire.http import MAX_BODY_BYTES, HttpReply, HttpRequest
 from reference_impl.backend.transport import NoAnswer, NotSent
 
-__all__ = ["AiohttpTransport"]
+__all__ = ["CONNECTIONS_A_PEER", "AiohttpTransport"]
 
 KEPT_S = 3.0
 """An idle connection is closed before its server does (five seconds is usual): a request on one that has just been closed
 would be a reply that nobody gets."""
 
 CONNECTIONS_A_PEER = 64
+"""More wait for one of them, within their limit."""
 
 
-class _Progress:
-    """Set by aiohttp once a connection is there: from then on bytes may have left."""
+UNCONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+"""How aiohttp says that there was no connection, so that no byte has left; after any other error one may have."""
 
-    def __init__(self) -> None:
-        self.connected = False
+ANSWERING_S = 0.1
+"""The limit of a whole exchange is so much later than that for a connection: it must be clear which of the two was passed."""
 
 
 class AiohttpTransport:
@@ -35,13 +35,9 @@ class AiohttpTransport:
     def __init__(self, peers: Mapping[str, str], most_body: int = 64 * MAX_BODY_BYTES) -> None:
         self._peers = {name: url.rstrip("/") for name, url in peers.items()}
         self._most = most_body
-        tracing = aiohttp.TraceConfig()
-        tracing.on_connection_create_end.append(_connected)
-        tracing.on_connection_reuseconn.append(_connected)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, limit_per_host=CONNECTIONS_A_PEER, keepalive_timeout=KEPT_S),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=[tracing],
             trust_env=False,
             auto_decompress=True,
             skip_auto_headers=("User-Agent", "Accept-Encoding"),
@@ -54,25 +50,24 @@ class AiohttpTransport:
         base = self._peers.get(peer)
         if base is None:
             raise NotSent(f"{peer} is not connected: name its address in the setting peers.{peer}")
-        progress = _Progress()
         try:
             async with (
-                asyncio.timeout(limit_s),
+                asyncio.timeout(limit_s + ANSWERING_S),
                 self._session.request(
                     request.method,
                     URL(base + request.target, encoded=True),
                     data=request.body or None,
                     headers=dict(request.headers),
                     allow_redirects=False,
-                    timeout=aiohttp.ClientTimeout(total=None),
-                    trace_request_ctx=progress,
+                    timeout=aiohttp.ClientTimeout(total=None, connect=limit_s),
                 ) as reply,
             ):
                 body = await self._read(reply)
                 return HttpReply(reply.status, {name.lower(): value for name, value in reply.headers.items()}, body)
+        except UNCONNECTED as error:
+            raise NotSent(f"{peer}: {type(error).__name__}") from error
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            kind = NoAnswer if progress.connected else NotSent
-            raise kind(f"{peer}: {type(error).__name__}") from error
+            raise NoAnswer(f"{peer}: {type(error).__name__}") from error
 
     async def _read(self, reply: aiohttp.ClientResponse) -> bytes:
         parts: list[bytes] = []
@@ -86,7 +81,3 @@ class AiohttpTransport:
 
     async def aclose(self) -> None:
         await self._session.close()
-
-
-async def _connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
-    context.trace_request_ctx.connected = True

@@ -11,7 +11,7 @@ import pytest
 
 from protocols.wire.http import HttpRequest, json_request
 from reference_impl.backend.frame_transport import StreamTransport
-from reference_impl.backend.http_transport import AiohttpTransport
+from reference_impl.backend.http_transport import CONNECTIONS_A_PEER, AiohttpTransport
 from reference_impl.backend.transport import NoAnswer, NotSent
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -85,6 +85,32 @@ async def test_nobody_there_is_certainly_not_sent() -> None:
             await transport.exchange("his", HttpRequest("GET", "/x"), 5)
         with pytest.raises(NotSent, match=r"peers\.bank"):
             await transport.exchange("bank", HttpRequest("GET", "/x"), 5)
+
+
+async def test_who_gets_no_connection_in_time_has_sent_nothing() -> None:
+    asked = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        await http_head(reader)
+        asked += 1
+        await reader.read()
+        writer.close()
+
+    async with server(serve) as port, http_to(port) as transport:
+        others = [
+            asyncio.create_task(transport.exchange("his", HttpRequest("GET", "/x"), 60))
+            for _ in range(CONNECTIONS_A_PEER)
+        ]
+        async with asyncio.timeout(30):
+            while asked < CONNECTIONS_A_PEER:  # noqa: ASYNC110 the server is another task's
+                await asyncio.sleep(0.01)
+        with pytest.raises(NotSent, match="ConnectionTimeoutError"):
+            await transport.exchange("his", HttpRequest("POST", "/x", {}, b"{}"), 0.2)
+        for each in others:
+            each.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+    assert asked == CONNECTIONS_A_PEER
 
 
 @pytest.mark.parametrize("way", ["close", "half", "silence", "garbage", "reset"])

@@ -13,7 +13,7 @@ from reference_impl.backend.identity.visitors import VISITOR_UNKNOWN
 from reference_impl.backend.peers import NOT_CONNECTED, PEER_PROBLEMS
 from reference_impl.backend.problems import responses
 from reference_impl.backend.terminals.callers import TERMINAL_DENIED
-from reference_impl.backend.terminals.tellers import BusinessOf, TellerOf
+from reference_impl.backend.terminals.tellers import CallerOf
 
 __all__ = ["ROUTER"]
 
@@ -25,6 +25,6 @@ VisitorQuery = Annotated[Id, Query(description="Of the visit", examples=["V01234
 
 
 @ROUTER.get("/bills", summary="待缴费用 / Unpaid bills", responses=_ENDS)
-async def bills(business: BusinessOf, teller: TellerOf, visitor_id: VisitorQuery) -> BillList:
+async def bills(caller: CallerOf, visitor_id: VisitorQuery) -> BillList:
     """Line by line (DG-SVC-PAY-01). A bill that another payment holds is left out."""
-    return await business.bills.list(teller, visitor_id)
+    return await caller.business.bills.list(caller.teller, visitor_id)

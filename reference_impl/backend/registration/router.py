@@ -21,9 +21,8 @@ from reference_impl.backend.bills.service import NO_RECORD
 from reference_impl.backend.identity.visitors import VISITOR_UNKNOWN
 from reference_impl.backend.peers import NOT_CONNECTED, PEER_PROBLEMS
 from reference_impl.backend.problems import responses
-from reference_impl.backend.services import ServicesOf
-from reference_impl.backend.terminals.callers import TERMINAL_DENIED, TerminalOf
-from reference_impl.backend.terminals.tellers import SERVICE_OFF, BusinessOf, TellerOf, for_service
+from reference_impl.backend.terminals.callers import TERMINAL_DENIED
+from reference_impl.backend.terminals.tellers import SERVICE_OFF, CallerOf
 
 __all__ = ["ROUTER"]
 
@@ -40,47 +39,43 @@ DateQuery = Annotated[str, Query(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", exampl
 
 
 @ROUTER.get("/departments", summary="科室列表 / Departments", responses=_ENDS)
-async def departments(business: BusinessOf, teller: TellerOf) -> DepartmentList:
-    return await business.registration.departments(teller)
+async def departments(caller: CallerOf) -> DepartmentList:
+    return await caller.business.registration.departments(caller.teller)
 
 
 @ROUTER.get("/departments/{department_id}/doctors", summary="医生列表 / Doctors", responses=_ENDS)
-async def doctors(business: BusinessOf, teller: TellerOf, department_id: DepartmentId) -> DoctorList:
-    return await business.registration.doctors(teller, department_id)
+async def doctors(caller: CallerOf, department_id: DepartmentId) -> DoctorList:
+    return await caller.business.registration.doctors(caller.teller, department_id)
 
 
 @ROUTER.get("/slots", summary="号源列表 / Slots", responses=_ENDS)
 async def slots(
-    business: BusinessOf,
-    teller: TellerOf,
+    caller: CallerOf,
     department_id: Annotated[Id, Query(examples=["D01"])],
     doctor_id: Annotated[Id, Query(examples=["DOC0101"])],
     date: DateQuery,
 ) -> SlotList:
     """What can be had now."""
-    return await business.registration.slots(teller, department_id, doctor_id, date)
+    return await caller.business.registration.slots(caller.teller, department_id, doctor_id, date)
 
 
 @ROUTER.post("/slots/{slot_id}/lock", summary="锁号 / Lock a slot", responses=_LOCK)
 async def lock(
-    services: ServicesOf,
-    business: BusinessOf,
-    teller: TellerOf,
-    terminal: TerminalOf,
+    caller: CallerOf,
     slot_id: SlotId,
     body: LockRequest,
 ) -> SlotLock:
     """Held for the visitor until it is paid for or the lock expires (DG-SVC-REG-01). Asking again gives the same lock."""
-    for_service(services, terminal, "registration")
-    return await business.registration.lock(teller, slot_id, body.visitor_id)
+    caller.must_offer("registration")
+    return await caller.business.registration.lock(caller.teller, slot_id, body.visitor_id)
 
 
 @ROUTER.get("/appointments", summary="预约列表 / Appointments", responses=_OF_A_VISITOR)
-async def appointments(business: BusinessOf, teller: TellerOf, visitor_id: VisitorQuery) -> AppointmentList:
-    return await business.registration.appointments(teller, visitor_id)
+async def appointments(caller: CallerOf, visitor_id: VisitorQuery) -> AppointmentList:
+    return await caller.business.registration.appointments(caller.teller, visitor_id)
 
 
 @ROUTER.post("/appointments/{appointment_id}/check-in", summary="签到取号 / Check in", responses=_ENDS)
-async def check_in(business: BusinessOf, teller: TellerOf, appointment_id: AppointmentId) -> CheckIn:
+async def check_in(caller: CallerOf, appointment_id: AppointmentId) -> CheckIn:
     """On the day, in time, once what is due is paid (DG-SVC-REG-03). Done twice, it gives the same number."""
-    return await business.registration.check_in(teller, appointment_id)
+    return await caller.business.registration.check_in(caller.teller, appointment_id)

@@ -22,10 +22,9 @@ from reference_impl.backend.identity.visitors import VISITOR_UNKNOWN
 from reference_impl.backend.peers import NOT_CONNECTED, PEER_PROBLEMS
 from reference_impl.backend.problems import CONFLICT, ProblemKind, responses
 from reference_impl.backend.registration.service import REGISTRATION_PROBLEMS
-from reference_impl.backend.services import ServicesOf
 from reference_impl.backend.settlement.desk import DESK_PROBLEMS, LONGEST_WAIT_S
-from reference_impl.backend.terminals.callers import TERMINAL_DENIED, TerminalOf, opened
-from reference_impl.backend.terminals.tellers import SERVICE_OFF, BusinessOf, KeyOf, TellerOf, for_service
+from reference_impl.backend.terminals.callers import TERMINAL_DENIED, opened
+from reference_impl.backend.terminals.tellers import SERVICE_OFF, CallerOf, KeyOf
 
 __all__ = ["ROUTER"]
 
@@ -58,73 +57,63 @@ TradeNo = Annotated[str, Path(pattern=r"^[0-9A-Za-z]{1,32}$", examples=["DG20261
 
 
 @ROUTER.post("/terminals/pin-key", summary="个人密码密钥 / The PIN key", responses=_ENDS)
-async def pin_key(business: BusinessOf, teller: TellerOf) -> PinKey:
+async def pin_key(caller: CallerOf) -> PinKey:
     """Enciphered under the keypad's master key, as the bank gave it at sign-in."""
-    return await business.desk.pin_key(teller)
+    return await caller.business.desk.pin_key(caller.teller)
 
 
 @ROUTER.post("/trades", summary="开立交易 / Open a trade", responses=_OPENS)
 async def open_trade(
-    services: ServicesOf,
-    business: BusinessOf,
-    teller: TellerOf,
-    terminal: TerminalOf,
+    caller: CallerOf,
     key: KeyOf,
     body: OpenTradeRequest,
 ) -> TradeView:
     """For bills, or for a locked slot. It is durable when this answers; lock and quote follow by themselves."""
-    for_service(services, terminal, "registration" if body.lock_id else "payment")
-    return await business.desk.open(teller, key, body)
+    caller.must_offer("registration" if body.lock_id else "payment")
+    return await caller.business.desk.open(caller.teller, key, body)
 
 
 @ROUTER.get("/trades", summary="按幂等键查询 / The trade of a key", responses=_ENDS)
-async def by_key(
-    business: BusinessOf, teller: TellerOf, key: Annotated[Id, Query(examples=["k-20261127-000001"])]
-) -> TradeView:
+async def by_key(caller: CallerOf, key: Annotated[Id, Query(examples=["k-20261127-000001"])]) -> TradeView:
     """What became of a wish that went unanswered. 404: it never arrived."""
-    return await business.desk.by_key(teller, key)
+    return await caller.business.desk.by_key(caller.teller, key)
 
 
 @ROUTER.get("/trades/{trade_no}", summary="查询交易 / One trade", responses=_ENDS)
 async def trade(
-    business: BusinessOf,
-    teller: TellerOf,
+    caller: CallerOf,
     trade_no: TradeNo,
     wait_s: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S)] = 0.0,
 ) -> TradeView:
     """Only what is durable. With ``wait_s`` the answer comes when the trade changes, or after that time."""
-    return await business.desk.trade(teller, trade_no, wait_s)
+    return await caller.business.desk.trade(caller.teller, trade_no, wait_s)
 
 
 @ROUTER.post("/trades/{trade_no}/pay", summary="支付 / Pay", responses=_ENDS)
-async def pay(
-    business: BusinessOf, teller: TellerOf, terminal: TerminalOf, trade_no: TradeNo, key: KeyOf, body: PayRequest
-) -> TradeView:
+async def pay(caller: CallerOf, trade_no: TradeNo, key: KeyOf, body: PayRequest) -> TradeView:
     """One press of pay. The same key is the same press; ``sealed`` is a CardData."""
-    card = opened(terminal, body.sealed, CardData) if body.sealed else None
-    return await business.desk.pay(teller, trade_no, key, body.method, body.auth_code, card)
+    card = opened(caller.admitted, body.sealed, CardData) if body.sealed else None
+    return await caller.business.desk.pay(caller.teller, trade_no, key, body.method, body.auth_code, card)
 
 
 @ROUTER.post("/trades/{trade_no}/cancel", summary="取消 / Cancel", responses=_ENDS)
-async def cancel(business: BusinessOf, teller: TellerOf, trade_no: TradeNo, body: Reason) -> TradeView:
+async def cancel(caller: CallerOf, trade_no: TradeNo, body: Reason) -> TradeView:
     """Before it is paid. What was done is taken back by itself."""
-    return await business.desk.cancel(teller, trade_no, body.reason)
+    return await caller.business.desk.cancel(caller.teller, trade_no, body.reason)
 
 
 @ROUTER.get("/trades/{trade_no}/refund-eligibility", summary="可否退费 / May it be refunded", responses=_ASKS_OTHERS)
-async def eligibility(business: BusinessOf, teller: TellerOf, trade_no: TradeNo) -> RefundEligibility:
-    return await business.desk.eligibility(teller, trade_no)
+async def eligibility(caller: CallerOf, trade_no: TradeNo) -> RefundEligibility:
+    return await caller.business.desk.eligibility(caller.teller, trade_no)
 
 
 @ROUTER.post("/trades/{trade_no}/refund", summary="退费 / Refund", responses=_ASKS_OTHERS)
-async def refund(
-    services: ServicesOf, business: BusinessOf, teller: TellerOf, terminal: TerminalOf, trade_no: TradeNo, body: Reason
-) -> TradeView:
+async def refund(caller: CallerOf, trade_no: TradeNo, body: Reason) -> TradeView:
     """The whole trade, to where the money came from. Asked again, it is the same refund."""
-    for_service(services, terminal, "refund")
-    return await business.desk.refund(teller, trade_no, body.reason)
+    caller.must_offer("refund")
+    return await caller.business.desk.refund(caller.teller, trade_no, body.reason)
 
 
 @ROUTER.get("/trades/{trade_no}/receipt", summary="凭条 / Receipt", responses=_ENDS)
-async def receipt(business: BusinessOf, teller: TellerOf, trade_no: TradeNo) -> ReceiptView:
-    return await business.desk.receipt(teller, trade_no)
+async def receipt(caller: CallerOf, trade_no: TradeNo) -> ReceiptView:
+    return await caller.business.desk.receipt(caller.teller, trade_no)

@@ -15,7 +15,7 @@ from reference_impl.backend.problems import INVALID_REQUEST, TOO_MANY_REQUESTS, 
 from reference_impl.backend.services import Services
 from reference_impl.backend.terminals.admission import REFUSALS, Admitted, SignedRequest
 
-__all__ = ["HEADERS", "TERMINAL_DENIED", "TerminalOf", "opened"]
+__all__ = ["HEADERS", "TERMINAL_DENIED", "Signed", "TerminalOf", "opened"]
 
 M = TypeVar("M", bound=Message)
 
@@ -31,10 +31,19 @@ HEADERS = {
 """What comes with the token, for the document: :mod:`reference_impl.backend.app` puts it there."""
 
 
-class _Signed(HTTPBearer):
+class Signed(HTTPBearer):
     """One dependency that does it all: each more of them costs a terminal's request as much as checking its signature."""
 
+    def __init__(self) -> None:
+        super().__init__(
+            scheme_name="terminal", description="The token of POST /v1/terminal/sessions, with three headers."
+        )
+
     async def __call__(self, request: Request) -> Admitted:  # type: ignore[override]
+        return await self.admitted(request)
+
+    async def admitted(self, request: Request) -> Admitted:
+        """Raises :class:`ProblemError`."""
         headers, scope = request.headers, request.scope
         scheme, _, token = headers.get("authorization", "").partition(" ")
         query = scope["query_string"].decode("latin-1")
@@ -52,9 +61,7 @@ class _Signed(HTTPBearer):
         )
 
 
-_SIGNED = _Signed(scheme_name="terminal", description="The token of POST /v1/terminal/sessions, with three headers.")
-
-TerminalOf = Annotated[Admitted, Depends(_SIGNED)]
+TerminalOf = Annotated[Admitted, Depends(Signed())]
 """The type of a route's parameter that takes the terminal whose request was admitted."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
@@ -11,23 +12,38 @@ from reference_impl.backend.audit.trail import Act
 from reference_impl.backend.business import Business
 from reference_impl.backend.identity.teller import Teller
 from reference_impl.backend.problems import ProblemError, ProblemKind
-from reference_impl.backend.services import Services, ServicesOf
+from reference_impl.backend.services import Services
 from reference_impl.backend.terminals.admission import Admitted
-from reference_impl.backend.terminals.callers import TerminalOf
+from reference_impl.backend.terminals.callers import Signed
 from reference_impl.backend.till import business_of
 
-__all__ = ["SERVICE_OFF", "BusinessOf", "KeyOf", "TellerOf", "for_service"]
+__all__ = ["SERVICE_OFF", "Caller", "CallerOf", "KeyOf"]
 
 SERVICE_OFF = ProblemKind(
     "service-off", 403, "本终端未开通该业务", "The operator has switched this service off for the terminal."
 )
 
 
-async def _teller(services: ServicesOf, terminal: TerminalOf) -> Teller:
-    return teller_of(services, terminal)
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A terminal whose request was admitted, and what its routes need."""
+
+    services: Services
+    admitted: Admitted
+    teller: Teller
+
+    @property
+    def business(self) -> Business:
+        """The money side. Raises :class:`ProblemError` where there is none."""
+        return business_of(self.services.till)
+
+    def must_offer(self, name: str) -> None:
+        """Raises :class:`ProblemError` where service *name* is switched off for the terminal (DG-OPS-03)."""
+        if name not in self.admitted.terminal.services.split():
+            raise ProblemError(SERVICE_OFF, f"The operator has switched {name} off for this terminal.")
 
 
-def teller_of(services: Services, admitted: Admitted) -> Teller:
+def _teller_of(services: Services, admitted: Admitted) -> Teller:
     """The terminal as a teller. What it is shown of persons is in the audit trail before it is sent."""
     held = admitted.terminal
     place = services.directory.institutions.get(held.institution)
@@ -39,21 +55,15 @@ def teller_of(services: Services, admitted: Admitted) -> Teller:
     return Teller(held.terminal_id, held.institution, place.name if place is not None else held.institution, noted)
 
 
-async def _business(request: Request) -> Business:
-    return business_of(request.app.state.services.till)
+class _Calling(Signed):
+    async def __call__(self, request: Request) -> Caller:  # type: ignore[override]
+        admitted = await self.admitted(request)
+        services: Services = request.app.state.services
+        return Caller(services, admitted, _teller_of(services, admitted))
 
 
-def for_service(services: Services, admitted: Admitted, name: str) -> None:
-    """Raises :class:`ProblemError` where service *name* is switched off for the terminal (DG-OPS-03)."""
-    if name not in admitted.terminal.services.split():
-        raise ProblemError(SERVICE_OFF, f"The operator has switched {name} off for this terminal.")
-
-
-TellerOf = Annotated[Teller, Depends(_teller)]
-"""The type of a route's parameter that takes the terminal as a teller."""
-
-BusinessOf = Annotated[Business, Depends(_business)]
-"""The type of a route's parameter that takes the money side."""
+CallerOf = Annotated[Caller, Depends(_Calling())]
+"""The type of a route's parameter that takes the terminal, as a teller, with all that its routes need."""
 
 KeyOf = Annotated[
     str,
