@@ -21,7 +21,7 @@ from scenarios.peers import stand_peers
 
 __all__ = ["main"]
 
-YOUNG_OBJECTS = 20_000
+YOUNG_OBJECTS = 200_000
 """So many new objects are looked through at a time, and not 700."""
 
 

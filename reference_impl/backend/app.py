@@ -16,6 +16,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
@@ -51,6 +52,9 @@ read `detail`. Terminals authenticate each request with their session (headers `
 in and send the token as Bearer.
 """
 
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
+"""Our own log and metrics say what happened, without what was sent; asking the environment for another sink costs each request."""
+
 _EVERYWHERE = (OVERLOADED,)
 _WITH_BODY = (MALFORMED_JSON, TOO_LARGE, NOT_JSON, INVALID_REQUEST)
 
@@ -82,6 +86,7 @@ def build_app(services: Services) -> FastAPI:
         docs_url=None,  # its pages would load scripts from other machines
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=_NO_TELEMETRY,
         routes=list(_routes()),
     )
     app.state.services = services

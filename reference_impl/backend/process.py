@@ -36,7 +36,7 @@ from reference_impl.backend.storage.errors import DatabaseUrlError, StoreUnavail
 __all__ = ["carry_out"]
 
 EXIT_OK, EXIT_REFUSED, EXIT_USAGE, EXIT_FAILED = 0, 1, 2, 3
-COLLECTED = (50_000, 20, 50)
+COLLECTED = (200_000, 20, 50)
 """New objects before the garbage collector looks at them, and how often it looks at older ones."""
 
 BACKLOG = 4_096
