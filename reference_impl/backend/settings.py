@@ -97,11 +97,13 @@ class Times(Section):
 
 
 class Policies(Section):
-    """The policy of settlement: how long a quote waits for the citizen, how often an undo may be refused, and from which minute of
-    the day the bank's batches are closed (1350 is 22:30, half an hour before the bank's day ends)."""
+    """The policy of settlement: how long a quote waits for the citizen, how often an undo may be refused and how long the first
+    pause after that is, and from which minute of the day the bank's batches are closed (1350 is 22:30, half an hour before the bank's
+    day ends)."""
 
     citizen_s: Seconds = 300.0
     undo_tries: Count = 3
+    undo_pause_s: Seconds = 5.0
     batch_minute: Annotated[int, Field(ge=0, lt=1_440)] = 1_350
 
 

@@ -72,7 +72,7 @@ async def till_of(
             batch=batch_items(store.engine),
             bank_rows=await read_terminals(store.engine),
         )
-        rules = Rules(Policy(settings.policy.citizen_s, settings.policy.undo_tries))
+        rules = Rules(Policy(settings.policy.citizen_s, settings.policy.undo_tries, settings.policy.undo_pause_s))
         business = open_business(links, means, rules)
         recovery = asyncio.create_task(business.engine.recover(), name="recovery")
         notify = notify_of(credentials) if peers.notify is not None else None

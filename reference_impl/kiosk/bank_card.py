@@ -15,13 +15,17 @@ from reference_impl.kiosk.bays import CardBay, MotorBay
 from reference_impl.kiosk.business.answers import bank_card_of
 from reference_impl.kiosk.business.works import BankCard
 
-__all__ = ["BankCardReader", "CardUnreadable", "StripeReader", "card_inside"]
+__all__ = ["BankCardReader", "CardNotTaken", "CardUnreadable", "StripeReader", "card_inside"]
 
 LOOK_EVERY_S = 0.2
 
 
 class CardUnreadable(Exception):
     """There is a card, and no bank data on it that this provider can read."""
+
+
+class CardNotTaken(CardUnreadable):
+    """An earlier card is still in the way: it has to be taken first."""
 
 
 class BankCardReader(Protocol):

@@ -15,7 +15,8 @@ from protocols.clock import Clock
 from protocols.link.base import LinkError
 from protocols.wire.base import Label
 from protocols.wire.platform.models import TradeView
-from reference_impl.kiosk.bank_card import BankCardReader, CardUnreadable
+from reference_impl.kiosk.bank_card import BankCardReader, CardNotTaken, CardUnreadable
+from reference_impl.kiosk.business.notices import CARD_NOT_TAKEN
 from reference_impl.kiosk.business.words import (
     AppointmentsListed,
     BillsListed,
@@ -115,6 +116,8 @@ class Desk:
             return Broken("outbox", str(failure))
         except PrinterFailed as failure:
             return Broken("printer", str(failure))
+        except CardNotTaken as failure:
+            return Broken(CARD_NOT_TAKEN, str(failure))
         except CardUnreadable as failure:
             return Broken("card-unreadable", str(failure))
         except LinkError as failure:

@@ -13,7 +13,7 @@ from typing import Protocol
 from protocols.driver.card_reader import NoReply
 from protocols.link.base import LinkClosed, LinkError
 from protocols.wire.card_reader import Media
-from reference_impl.kiosk.bank_card import BankCardReader, CardUnreadable
+from reference_impl.kiosk.bank_card import BankCardReader, CardNotTaken
 from reference_impl.kiosk.business.works import BankCard
 from reference_impl.kiosk.state import AT_MOUTH
 
@@ -42,11 +42,11 @@ class SecondReader:
     async def read(self, amount_fen: int) -> BankCard:
         media = await self._where()
         if media in AT_MOUTH:
-            raise CardUnreadable("a card still stands at the mouth of the bank card reader: it has to be taken first")
+            raise CardNotTaken("a card still stands at the mouth of the bank card reader: it has to be taken first")
         try:
             if media.in_reader:
                 await self._return()  # left by a kiosk that lost its power: it belongs to somebody else
-                raise CardUnreadable("a card was still inside the bank card reader: it has to be taken first")
+                raise CardNotTaken("a card was still inside the bank card reader: it has to be taken first")
             return await self._reader.read(amount_fen)
         except (NoReply, LinkClosed):
             self._open = False

@@ -81,10 +81,13 @@ class FakeCards:
 
     def __init__(self) -> None:
         self.chip = False
+        self.failures: list[Exception] = []
         self.amounts_fen: list[int] = []
 
     async def read(self, amount_fen: int) -> BankCard:
         self.amounts_fen.append(amount_fen)
+        if self.failures:
+            raise self.failures.pop(0)
         if not self.chip:
             return CARD
         return replace(CARD, entry_mode="051", sequence="001", chip_data=f"9F3602{len(self.amounts_fen):04X}")

@@ -8,6 +8,7 @@ import pytest
 from business_bench import Seat
 
 from protocols.wire.platform.models import Credential
+from reference_impl.kiosk.bank_card import CardNotTaken, CardUnreadable
 from reference_impl.kiosk.business.menu import CODE_SHAPES, Method, SlipKind
 from reference_impl.kiosk.business.options import options_of
 from reference_impl.kiosk.business.session import Stage
@@ -91,6 +92,19 @@ def test_a_chip_signs_again_before_the_pin_is_asked_again(seat: Seat) -> None:
     sent = [each.card.chip_data for each in seat.works if isinstance(each, SendPay) and each.card is not None]
     assert sent == ["9F36020001", "9F36020002"]
     assert seat.stages.count(Stage.CARD) == seat.stages.count(Stage.PIN) == 2
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"), [(CardNotTaken("mouth"), "Take the bank card"), (CardUnreadable("worn"), "cannot be read")]
+)
+def test_the_citizen_is_told_what_they_can_do_about_the_card(seat: Seat, failure: Exception, words: str) -> None:
+    seat.cards.failures = [failure]
+    quoted(seat).say("quote ok", "method bank_card")
+    assert seat.session.stage is Stage.METHOD
+    assert seat.session.notice is not None
+    assert words in seat.session.notice.en
+    seat.say("method bank_card")
+    assert seat.told == ["paid"]
 
 
 def test_a_chip_is_not_asked_for_ever(seat: Seat) -> None:

@@ -12,7 +12,7 @@ from kiosk_bench import MemoryBay
 from protocols.clock import LoopClock, run_virtual
 from protocols.link.base import LinkError
 from protocols.wire.card_reader import Media
-from reference_impl.kiosk.bank_card import CardUnreadable
+from reference_impl.kiosk.bank_card import CardNotTaken, CardUnreadable
 from reference_impl.kiosk.business.works import BankCard
 from reference_impl.kiosk.chip_card import ChipReader
 from reference_impl.kiosk.second_reader import SecondReader
@@ -70,7 +70,7 @@ def test_a_card_at_the_mouth_is_nobody_s_and_is_not_drawn_in() -> None:
         refused: Exception | None = None
         try:
             await desk.reader.read(1250)
-        except CardUnreadable as error:
+        except CardNotTaken as error:
             refused = error
         where = await desk.bay.look()
         desk.hand(0.0, "remove")

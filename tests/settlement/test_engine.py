@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -222,6 +223,8 @@ def test_an_undo_that_is_refused_again_and_again_is_for_a_person_who_can_decide_
         alarms = world.connection.execute("SELECT code, state FROM alarms").fetchall()
         assert alarms == [("undo-refused", "open")]
         manual = next(each for each in found.attempts if each.state is AttemptState.MANUAL)
+        tries = [round(each.created_at) for each in found.attempts if each.original == manual.original]
+        assert [later - earlier for earlier, later in pairwise(tries)] == [5, 10], "a system that is busy gets time"
         await engine.decide_manually(found.trade_no, manual.attempt_id, AttemptState.SUCCESS, "u1")
         assert (await ended(engine, found.trade_no)).state is TradeState.CLOSED
 

@@ -66,13 +66,17 @@ class Refusal(ValueError):
         self.code = code
 
 
+_UNDER_WAY = {Goal.PAY: TradeState.PAYING, Goal.CANCEL: TradeState.CANCELLING, Goal.REFUND: TradeState.REFUNDING}
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """``citizen_s``: how long a quote waits for the citizen; ``undo_tries``: refusals of an undo before a person
-    has to look."""
+    has to look; ``undo_pause_s``: after the first of them, twice that after the next: who is busy now is not busy for ever."""
 
     citizen_s: float = 300.0
     undo_tries: int = 3
+    undo_pause_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ class Rules:
             return Carry(attempt) if attempt.due <= now else Wait(attempt.due, trade.state)
         if any(each.state is AttemptState.MANUAL for each in trade.attempts):
             return Wait(None, TradeState.MANUAL)
-        return self._forward(trade, now) if trade.goal is Goal.PAY else self._backward(trade)
+        return self._forward(trade, now) if trade.goal is Goal.PAY else self._backward(trade, now)
 
     def legs(self, trade: Trade) -> tuple[Leg, ...]:
         """The legs that this trade has. Whether there is a cash part is known once the quote is."""
@@ -165,7 +169,7 @@ class Rules:
             return Turn(Goal.CANCEL, "citizen-timeout")
         return Wait(trade.deadline, TradeState.AWAITING)
 
-    def _backward(self, trade: Trade) -> Step:
+    def _backward(self, trade: Trade, now: float) -> Step:
         committed = any(
             each.leg is Leg.COMMIT and each.act is Act.DO and each.state is AttemptState.SUCCESS
             for each in trade.attempts
@@ -178,8 +182,20 @@ class Rules:
                 continue  # what the HIS has settled holds no lock any more
             if leg is Leg.COMMIT and self._undo_refused(trade, done):
                 return Turn(Goal.PAY, "refund-refused")
+            due = self._undo_due(trade, done)
+            if now < due:
+                return Wait(due, _UNDER_WAY[trade.goal])
             return Begin(leg, Act.UNDO, done.channel, "", done.amount_fen, done)
         return Finish(TradeState.REFUNDED if trade.goal is Goal.REFUND else TradeState.CLOSED)
+
+    def _undo_due(self, trade: Trade, done: Attempt) -> float:
+        """When *done* may be taken back, after those times that this was refused."""
+        refused = [
+            each.updated_at
+            for each in trade.attempts
+            if each.original == done.attempt_id and each.state is AttemptState.FAIL
+        ]
+        return max(refused) + self.policy.undo_pause_s * 2 ** (len(refused) - 1) if refused else 0.0
 
     @staticmethod
     def _undo_refused(trade: Trade, done: Attempt) -> bool:
@@ -259,8 +275,7 @@ class Rules:
     @staticmethod
     def turn(trade: Trade, turn: Turn, now: float) -> Trade:
         """*trade* on its new way."""
-        states = {Goal.PAY: TradeState.PAYING, Goal.CANCEL: TradeState.CANCELLING, Goal.REFUND: TradeState.REFUNDING}
-        return replace(trade, goal=turn.goal, goal_since=now, reason=turn.reason, state=states[turn.goal])
+        return replace(trade, goal=turn.goal, goal_since=now, reason=turn.reason, state=_UNDER_WAY[turn.goal])
 
     # Commands.
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from protocols.wire.base import Label
 from protocols.wire.platform.models import TradeView
 from reference_impl.kiosk.business.menu import CODE_SHAPES, METHOD_LABELS, QR_METHODS, Method, Terms
-from reference_impl.kiosk.business.notices import NOTICES
+from reference_impl.kiosk.business.notices import CARD_NOT_TAKEN, NOTICES
 from reference_impl.kiosk.business.outcome import CITIZEN, Outcome
 from reference_impl.kiosk.business.session import Session, Stage, Step, act, ask
 from reference_impl.kiosk.business.steps import FINAL, cash_fen, follow, known, page_until, with_trade
@@ -93,7 +93,9 @@ class Methods:
             session = replace(session, paying=replace(session.paying, card=event.card))
             return self._ask_pin(session, now, session.notice, session.notice_code)
         if isinstance(event, Broken):
-            return self.ask_method(session, now, NOTICES["card"], event.code)
+            return self.ask_method(
+                session, now, NOTICES[CARD_NOT_TAKEN if event.code == CARD_NOT_TAKEN else "card"], event.code
+            )
         return self._another_way(session, event, now)
 
     def _ask_pin(self, session: Session, now: float, notice: Label | None = None, code: str = "") -> Step:

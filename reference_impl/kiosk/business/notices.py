@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from protocols.wire.base import Label
 
-__all__ = ["NOTICES"]
+__all__ = ["CARD_NOT_TAKEN", "NOTICES"]
+
+CARD_NOT_TAKEN = "card-not-taken"
+"""The code of a device's failure that the citizen alone can mend."""
 
 NOTICES: dict[str, Label] = {
     "silent": Label("平台没有应答，是否重试？", "The platform does not answer. Try again?"),
     "unreachable": Label("平台没有应答，请稍后再试", "The platform does not answer: try again later"),
     "outbox": Label("本机暂时不能办理缴费", "This kiosk cannot take payments at present"),
     "card": Label("读不到银行卡信息，请换卡或换支付方式", "The bank card cannot be read: take another card or way"),
+    CARD_NOT_TAKEN: Label(
+        "请先取走读卡口的银行卡，再重新插入", "Take the bank card from the slot first, then insert it again"
+    ),
     "keypad": Label("密码键盘不可用，请选择其他方式", "The keypad does not work: choose another way"),
     "scanner": Label("扫码器不可用，请选择其他方式", "The scanner does not work: choose another way"),
     "pin-time-out": Label("输入密码超时", "No PIN was entered in time"),
