@@ -31,8 +31,9 @@ from reference_impl.backend.identity.visitors import Visitors
 from reference_impl.backend.registration.service import RegistrationService
 from reference_impl.backend.settlement.channel import Channel
 from reference_impl.backend.settlement.desk import SettlementDesk
-from reference_impl.backend.settlement.engine import Engine, TradeStore
+from reference_impl.backend.settlement.engine import Engine
 from reference_impl.backend.settlement.rules import Rules
+from reference_impl.backend.settlement.trade_store import TradeStore
 from reference_impl.backend.transport import FrameTransport, HttpTransport
 
 __all__ = ["Business", "Links", "Means", "open_business"]

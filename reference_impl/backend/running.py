@@ -59,7 +59,7 @@ async def running(
         contacts = Contacts(store, DataVault(keys.data, entropy), services.trail.token)
         async with till_of(settings, store, services.fleet, contacts, clock, entropy) as services.till:
             if services.till is not None:
-                services.failures += [services.till.business.engine.failed, _defect(services.till.recovery)]
+                services.failures.append(services.till.business.engine.failed)
                 services.failures.append(_defect(services.till.batches))
                 if services.till.postman is not None:
                     services.failures.append(_defect(services.till.postman))

@@ -32,14 +32,13 @@ __all__ = ["Till", "business_of", "till_of"]
 
 @dataclass(frozen=True, slots=True)
 class Till:
-    """``recovery`` takes up what the last process left, ``batches`` closes those of the bank, ``postman`` brings notices where there
-    is a platform for them; a defect ends any of them with its error."""
+    """What the last process left has been taken up. ``batches`` closes those of the bank, ``postman`` brings notices where there is a
+    platform for them; a defect ends any of them with its error."""
 
     business: Business
     credentials: Credentials
     http: AiohttpTransport
     contacts: Contacts
-    recovery: asyncio.Task[int]
     batches: asyncio.Task[None]
     postman: asyncio.Task[None] | None
 
@@ -74,7 +73,8 @@ async def till_of(
         )
         rules = Rules(Policy(settings.policy.citizen_s, settings.policy.undo_tries, settings.policy.undo_pause_s))
         business = open_business(links, means, rules)
-        recovery = asyncio.create_task(business.engine.recover(), name="recovery")
+        # Before any terminal is let in: what the last process left comes first, at the bank's terminals above all.
+        await business.engine.recover()
         notify = notify_of(credentials) if peers.notify is not None else None
         batches = DailyBatches(
             lambda: business.bank.terminals, business.bank.settle, clock, settings.policy.batch_minute
@@ -85,9 +85,9 @@ async def till_of(
             client = NotifyClient(notify, http, clock)
             postman = asyncio.create_task(Postman(store, client, contacts, clock).keep(), name="postman")
         try:
-            yield Till(business, credentials, http, contacts, recovery, closing, postman)
+            yield Till(business, credentials, http, contacts, closing, postman)
         finally:
-            tasks: list[asyncio.Task[Any]] = [recovery, closing, *([] if postman is None else [postman])]
+            tasks: list[asyncio.Task[Any]] = [closing, *([] if postman is None else [postman])]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -28,9 +28,10 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from protocols.clock import UnixClock, cpu_seconds, stopwatch_s
 from reference_impl.backend.numbers import TradeNumbers
 from reference_impl.backend.settlement.channel import Secrets
-from reference_impl.backend.settlement.engine import Engine, OpenTrade
+from reference_impl.backend.settlement.engine import Engine
 from reference_impl.backend.settlement.model import TradeKind, TradeState
 from reference_impl.backend.settlement.rules import Rules
+from reference_impl.backend.settlement.trade_store import OpenTrade
 from reference_impl.backend.storage import open_store
 from reference_impl.backend.storage.store import parsed_url
 from reference_impl.benchmark.asgi import call

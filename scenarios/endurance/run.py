@@ -40,7 +40,7 @@ LIMIT_S = 6.0
 """How long bank and insurance are waited for: shorter than in the field, so that a run sees many waits end."""
 START_LIMIT_S = 60.0
 LOOK_S = 0.5
-WEIGHTS = {"backend": 4, "kiosk": 3}
+WEIGHTS = {"backend": 3, "kiosk": 3}
 POLICY = {"citizen_s": 25.0}
 
 

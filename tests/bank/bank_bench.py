@@ -23,9 +23,10 @@ from reference_impl.backend.banking.tables import BANK_TERMINALS
 from reference_impl.backend.banking.terminals import BankPlace, BankTerminals
 from reference_impl.backend.channels.bank import BankChannel
 from reference_impl.backend.settlement.channel import Heard, Opening, Outcome, Ruling, Secrets
-from reference_impl.backend.settlement.engine import Engine, OpenTrade
+from reference_impl.backend.settlement.engine import Engine
 from reference_impl.backend.settlement.model import Attempt, AttemptState, Trade, TradeKind, TradeState
 from reference_impl.backend.settlement.rules import Rules
+from reference_impl.backend.settlement.trade_store import OpenTrade
 from reference_impl.backend.storage.book import SqliteBook
 from reference_impl.backend.storage.metadata import all_tables
 from reference_impl.backend.storage.writes import Write

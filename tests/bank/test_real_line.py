@@ -14,9 +14,10 @@ from reference_impl.backend.banking.terminals import BankTerminals, read_termina
 from reference_impl.backend.channels.bank import BankChannel
 from reference_impl.backend.frame_transport import StreamTransport
 from reference_impl.backend.settlement.channel import Secrets
-from reference_impl.backend.settlement.engine import Engine, OpenTrade
+from reference_impl.backend.settlement.engine import Engine
 from reference_impl.backend.settlement.model import Trade, TradeKind, TradeState
 from reference_impl.backend.settlement.rules import Rules
+from reference_impl.backend.settlement.trade_store import OpenTrade
 from reference_impl.backend.storage import open_store
 from simulators.peer.base import PeerOptions
 from simulators.serve.peers import PeerHost

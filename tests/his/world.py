@@ -27,7 +27,7 @@ from reference_impl.backend.channels.his_client import HisClient
 from reference_impl.backend.channels.his_rules import HisRules
 from reference_impl.backend.channels.his_vendors import VENDORS
 from reference_impl.backend.settlement.channel import ChannelRules, Heard, Opening, Outcome, Ruling, Secrets
-from reference_impl.backend.settlement.engine import Engine, OpenTrade
+from reference_impl.backend.settlement.engine import Engine
 from reference_impl.backend.settlement.model import (
     Act,
     Attempt,
@@ -39,6 +39,7 @@ from reference_impl.backend.settlement.model import (
     TradeState,
 )
 from reference_impl.backend.settlement.rules import Rules
+from reference_impl.backend.settlement.trade_store import OpenTrade
 from reference_impl.backend.storage.book import SqliteBook
 from reference_impl.backend.storage.metadata import all_tables
 from reference_impl.backend.storage.writes import Write

@@ -18,11 +18,12 @@ from protocols.wire.http import HttpReply, HttpRequest
 from reference_impl.backend.channels.insurance import InsuranceChannel
 from reference_impl.backend.channels.insurance_client import InsuranceSettings
 from reference_impl.backend.settlement.channel import ChannelRules, Heard, Opening, Outcome, Ruling, Secrets
-from reference_impl.backend.settlement.engine import Engine, OpenTrade
+from reference_impl.backend.settlement.engine import Engine
 from reference_impl.backend.settlement.model import Attempt, AttemptState, Leg, Trade, TradeKind, TradeState
 from reference_impl.backend.settlement.rows import attempt_of, trade_of, with_attempts
 from reference_impl.backend.settlement.rules import Rules
 from reference_impl.backend.settlement.tables import ALARMS, ATTEMPTS, TRADES
+from reference_impl.backend.settlement.trade_store import OpenTrade
 from reference_impl.backend.storage.writes import Write
 from reference_impl.backend.transport import NoAnswer, NotSent
 from simulators.peer.base import PeerOptions

@@ -20,9 +20,10 @@ from protocols.wire.qr.payment_codes import Family
 from reference_impl.backend.channels.qr import QrConfig, qr_channels
 from reference_impl.backend.channels.qr_rules import CANCEL
 from reference_impl.backend.settlement.channel import Secrets
-from reference_impl.backend.settlement.engine import Engine, OpenTrade
+from reference_impl.backend.settlement.engine import Engine
 from reference_impl.backend.settlement.model import Attempt, AttemptState, Trade, TradeKind, TradeState
 from reference_impl.backend.settlement.rules import Rules
+from reference_impl.backend.settlement.trade_store import OpenTrade
 from reference_impl.backend.transport import NoAnswer, NotSent
 from simulators.peer.base import PeerOptions
 from simulators.peer.delivery import deliver

@@ -13,9 +13,10 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from protocols.clock import Clock, LoopClock
 from reference_impl.backend.settlement.channel import Heard, Opening, Outcome, Ruling, Secrets
-from reference_impl.backend.settlement.engine import Engine, OpenTrade
+from reference_impl.backend.settlement.engine import Engine
 from reference_impl.backend.settlement.model import Attempt, AttemptState, Leg, Split, Trade, TradeKind
 from reference_impl.backend.settlement.rules import Rules
+from reference_impl.backend.settlement.trade_store import OpenTrade
 from reference_impl.backend.storage.book import SqliteBook
 from reference_impl.backend.storage.metadata import all_tables
 from reference_impl.backend.storage.writes import Write

@@ -2,7 +2,7 @@
 
 Sources: spec/services.md 3.4 (reversal, void, refund), 8 (durable before sent). What an attempt was sent as is fixed when it is
 opened; the trace counter that gave it becomes durable in the same transaction. Number, expiry and sequence number of the card
-are kept sealed until the attempt is history; track 2, chip data and PIN block are never kept.
+are kept sealed with the attempt, for a refund may be asked for months later; track 2, chip data and PIN block are never kept.
 """
 
 from __future__ import annotations

@@ -75,6 +75,9 @@ class AlipayMessages:
     def heard(self, call: Call, reply: HttpReply) -> Outcome:
         """See :class:`reference_impl.backend.channels.qr_calls.QrMessages`."""
         node = alipay.node_of(reply.body, _METHODS[call.op], self._public)
+        if node.get("out_trade_no", call.order_no) not in ("", call.order_no):
+            # Of a refusal too: what became of another order says nothing of this one.
+            return silence("wrong-reference", "the reply is about another order")
         match call.op:
             case "pay":
                 return self._pay(call, node)

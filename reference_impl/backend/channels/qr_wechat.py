@@ -131,6 +131,9 @@ class WechatMessages:
         fields = wechat.verified_fields(reply.body, self._key, self._sign_type)
         if (fields.get("appid"), fields.get("mch_id")) != (self._appid, self._mch_id):
             raise WireError("the reply is for another merchant")
+        if fields.get("out_trade_no", call.order_no) not in ("", call.order_no):
+            # Of a refusal too: what became of another order says nothing of this one.
+            return silence("wrong-reference", "the reply is about another order")
         match call.op:
             case "pay":
                 return self._pay(call, read(wechat.MicropayReply, fields))

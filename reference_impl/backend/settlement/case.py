@@ -24,6 +24,7 @@ class Case:
         self.trade = trade
         self.shown: Trade | None = trade if stored else None
         self.secrets = Secrets()
+        self.queued = False
         self.task: asyncio.Task[None] | None = None
         self._written: Trade | None = trade if stored else None
         self._more: list[Write] = []

@@ -25,9 +25,10 @@ from reference_impl.backend.peers import answers
 from reference_impl.backend.problems import ProblemError, ProblemKind
 from reference_impl.backend.registration.service import RegistrationService
 from reference_impl.backend.settlement.channel import Secrets
-from reference_impl.backend.settlement.engine import Engine, OpenTrade
+from reference_impl.backend.settlement.engine import Engine
 from reference_impl.backend.settlement.model import Goal, Trade, TradeKind, TradeState
 from reference_impl.backend.settlement.rules import CASH_METHODS, Refusal
+from reference_impl.backend.settlement.trade_store import OpenTrade
 from reference_impl.backend.settlement.views import receipt_view, trade_view
 
 __all__ = ["DESK_PROBLEMS", "SettlementDesk"]

@@ -8,22 +8,28 @@ groups them.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from protocols.clock import Clock, civil
+from reference_impl.backend.settlement.announcements import alarm_write, notice_write
 from reference_impl.backend.settlement.case import Case
 from reference_impl.backend.settlement.channel import Channel, Heard, Outcome, Ruling, Secrets
 from reference_impl.backend.settlement.ledger import postings
-from reference_impl.backend.settlement.model import Act, Attempt, AttemptState, Split, Trade, TradeKind, TradeState
+from reference_impl.backend.settlement.model import (
+    Act,
+    Attempt,
+    AttemptState,
+    Goal,
+    Split,
+    Trade,
+    TradeState,
+)
 from reference_impl.backend.settlement.rules import Begin, Carry, Finish, Refusal, Rules, Turn, Wait
-from reference_impl.backend.settlement.tables import ALARMS, OUTBOX
-from reference_impl.backend.storage.writes import Write
+from reference_impl.backend.settlement.trade_store import OpenTrade, TradeStore
 
-__all__ = ["Engine", "OpenTrade", "TradeStore"]
+__all__ = ["Engine", "must_be_for_a_person"]
 
 REMEMBERED = 20_000
 """So many trades that have ended are kept in memory for the questions that follow; the others are read again."""
@@ -31,33 +37,6 @@ REMEMBERED = 20_000
 COMMIT_LIMIT_S = 30.0
 QUEUE_LOOK_S = 5.0
 """A trade that waits for another one of its terminal is woken when that ends, and looks by itself now and then."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenTrade:
-    """What a terminal asks to pay for. ``terms`` is what HIS and insurance need; ``request_hash`` its fingerprint."""
-
-    kind: TradeKind
-    key: str
-    request_hash: str
-    terminal_id: str
-    institution: str
-    patient_id: str
-    total_fen: int
-    insured: bool
-    terms: Mapping[str, object]
-
-
-class TradeStore(Protocol):
-    """``commit`` returns when all rows are durable, or raises and none is."""
-
-    async def commit(self, writes: Sequence[Write]) -> None: ...
-
-    async def open_trades(self) -> list[Trade]: ...
-
-    async def trade(self, trade_no: str) -> Trade | None: ...
-
-    async def trade_by_key(self, terminal_id: str, key: str) -> Trade | None: ...
 
 
 class Engine:
@@ -126,26 +105,27 @@ class Engine:
         return await self._command(trade_no, lambda trade: self.rules.refund(trade, reason, self.clock.now()))
 
     async def decide_manually(self, trade_no: str, attempt_id: str, state: AttemptState, who: str) -> Trade:
-        """A person has found out what became of an attempt on which its peer contradicts itself."""
-
-        def decided(trade: Trade) -> Trade:
-            attempt = trade.attempt(attempt_id)
-            if attempt.state is not AttemptState.MANUAL:
-                raise Refusal("not-for-a-person", f"attempt {attempt_id} is {attempt.state.value}")
-            if state not in (AttemptState.SUCCESS, AttemptState.FAIL):
-                raise Refusal("not-a-decision", "decide for success or fail")
-            changed = replace(
-                attempt, state=state, reason=f"decided by {who}", version=attempt.version + 1, op="", due=0.0
-            )
-            return replace(trade, attempts=tuple(changed if e.attempt_id == attempt_id else e for e in trade.attempts))
-
-        return await self._command(trade_no, decided)
+        """A person has found out what became of an attempt on which its peer contradicts itself: it is booked as if the peer had
+        said so. Raises :class:`Refusal`."""
+        case = await self._case(trade_no)
+        attempt = case.trade.attempt(attempt_id)
+        must_be_for_a_person(attempt)
+        if state not in (AttemptState.SUCCESS, AttemptState.FAIL):
+            raise Refusal("not-a-decision", "decide for success or fail")
+        heard = Heard.DONE if state is AttemptState.SUCCESS else Heard.REFUSED
+        case.trade = self.rules.resumed(case.trade)
+        self._learn(case, attempt, Outcome(heard, reason=f"decided by {who}"), Ruling(state), by_person=True)
+        self._start(case)
+        await self._durable(case)
+        assert case.shown is not None
+        return case.shown
 
     async def _command(self, trade_no: str, change: Callable[[Trade], Trade]) -> Trade:
         case = await self._case(trade_no)
         changed = change(case.trade)
         if changed is not case.trade:
             case.trade = changed
+            case.secrets = Secrets()  # nothing is paid any more on the way back
             self._start(case)
             await self._durable(case)
         assert case.shown is not None
@@ -179,18 +159,25 @@ class Engine:
 
     async def recover(self) -> int:
         """Take up every trade that had not ended. Gives their number."""
-        trades = await self.store.open_trades()
-        for trade in trades:
-            case = self._keep(Case(trade, stored=True))
-            attempt = trade.open_attempt
-            if attempt is not None:
-                channel = self.channels[attempt.channel]
-                channel.resume(attempt)
-                silence = Outcome(Heard.SILENCE, reason="the backend was restarted")
-                self._learn(case, attempt, silence, channel.rules.interrupted(attempt))
-        for trade in trades:
-            self._start(self._cases[trade.trade_no])
-        return len(trades)
+        cases = [self._take_up(trade) for trade in await self.store.open_trades()]
+        for case in cases:
+            self._start(case)
+        return len(cases)
+
+    def _take_up(self, trade: Trade) -> Case:
+        """The case of a stored *trade*, unless it is in our hands already: what was read may then be older than what we know.
+        An attempt that is open in the database was left by another process, whoever reads it first."""
+        known = self._cases.get(trade.trade_no)
+        if known is not None:
+            return known
+        case = self._keep(Case(trade, stored=True))
+        attempt = trade.open_attempt
+        if attempt is not None:
+            channel = self.channels[attempt.channel]
+            channel.resume(attempt)
+            silence = Outcome(Heard.SILENCE, reason="the backend was restarted")
+            self._learn(case, attempt, silence, channel.rules.interrupted(attempt))
+        return case
 
     async def aclose(self) -> None:
         """Stop where we are: what is durable is enough to go on from."""
@@ -245,7 +232,7 @@ class Engine:
             trade = await self.store.trade(trade_no)
             if trade is None:
                 raise Refusal("no-such-trade", f"there is no trade {trade_no}")
-            case = self._cases.get(trade_no) or self._keep(Case(trade, stored=True))
+            case = self._take_up(trade)
         return case
 
     def _start(self, case: Case) -> None:
@@ -270,6 +257,8 @@ class Engine:
             match step:
                 case Turn():
                     case.trade = self.rules.turn(case.trade, step, now)
+                    if step.goal is not Goal.PAY:
+                        case.secrets = Secrets()
                 case Begin():
                     await self._begin(case, step, now)
                 case Carry(attempt):
@@ -285,7 +274,14 @@ class Engine:
 
     async def _begin(self, case: Case, step: Begin, now: float) -> None:
         channel = self.channels[step.channel]
-        if channel.engaged(case.trade):
+        if case.queued and step.act is Act.DO and now >= case.trade.deadline:
+            # Whoever pressed has gone home: what they agreed to then is not done hours later.
+            case.queued = False
+            case.trade = self.rules.turn(case.trade, Turn(Goal.CANCEL, "terminal-engaged"), now)
+            case.secrets = Secrets()
+            return
+        case.queued = channel.engaged(case.trade)
+        if case.queued:
             self._queueing.add(case)
             await self._flush(case)
             await case.sleep(QUEUE_LOOK_S)
@@ -297,6 +293,7 @@ class Engine:
             if not case.trade.method:
                 raise  # nothing that the citizen could give again: a defect, which must not be tried for ever
             case.trade = self.rules.forget_method(case.trade, now)
+            case.secrets = Secrets()
             return
         case.put_attempt(attempt)
         await self._carry(case, attempt)
@@ -333,13 +330,17 @@ class Engine:
         outcome = await channel.perform(case.trade, attempt, case.secrets)
         self._learn(case, attempt, outcome, channel.rules.after(attempt, outcome))
 
-    def _learn(self, case: Case, attempt: Attempt, outcome: Outcome, ruling: Ruling) -> None:
+    def _learn(
+        self, case: Case, attempt: Attempt, outcome: Outcome, ruling: Ruling, *, by_person: bool = False
+    ) -> None:
         now = self.clock.now()
         case.trade = self.rules.learn(case.trade, attempt, outcome, ruling, now)
+        if not by_person:
+            case.trade = self.rules.doubted(case.trade, attempt.attempt_id)
         changed = case.trade.attempt(attempt.attempt_id)
-        alarm = ruling.alarm or ("undo-refused" if changed.state is AttemptState.MANUAL else "")
+        alarm = ruling.alarm or self.rules.alarm_of(case.trade, changed)
         if alarm:
-            case.add([self._alarm(case.trade, changed, alarm, now)])
+            case.add([alarm_write(case.trade, changed, alarm, now)])
         if changed.open:
             return
         if changed.act is Act.DO and changed.operation in ("purchase", "pay"):
@@ -352,9 +353,12 @@ class Engine:
 
     async def _finish(self, case: Case, state: TradeState, now: float) -> bool:
         """True when the trade has ended; False when a command came in while that was written."""
-        case.trade = replace(case.trade, state=state, closed_at=now)
-        if state is not TradeState.CLOSED:
-            case.add([self._notice(case.trade, state, now)])
+        before = case.trade
+        again = state is TradeState.PAID and before.closed_at > 0  # a refund that was refused: it was paid long before
+        case.trade = replace(before, state=state, closed_at=before.closed_at if again else now)
+        case.secrets = Secrets()
+        if state is not TradeState.CLOSED and not again:
+            case.add([notice_write(case.trade, state, now)])
         await self._flush(case)
         return isinstance(self.rules.decide(case.trade, now), Finish)
 
@@ -375,24 +379,8 @@ class Engine:
         if case.shown is None or case.shown.version < version:
             await case.until(lambda shown: shown.version >= version, COMMIT_LIMIT_S)
 
-    @staticmethod
-    def _alarm(trade: Trade, attempt: Attempt, code: str, now: float) -> Write:
-        details = {
-            "channel": attempt.channel,
-            "operation": attempt.operation,
-            "op": attempt.op,
-            "reference": attempt.reference,
-            "amount_fen": attempt.amount_fen,
-            "tries": attempt.tries,
-            "code": attempt.code,
-            "reason": attempt.reason,
-        }
-        text = json.dumps(details, ensure_ascii=False, sort_keys=True)
-        alarm_id = f"{attempt.attempt_id}:{code}"
-        return Write(ALARMS, (alarm_id, code, trade.trade_no, attempt.attempt_id, now, "open", text, "", 0.0, 1))
 
-    @staticmethod
-    def _notice(trade: Trade, state: TradeState, now: float) -> Write:
-        message_id = f"{trade.trade_no}:{state.value}:{trade.version}"
-        payload = json.dumps({"patient_id": trade.patient_id, "kind": trade.kind.value, "total_fen": trade.total_fen})
-        return Write(OUTBOX, (message_id, trade.trade_no, state.value, payload, "waiting", now, 0, now, 1))
+def must_be_for_a_person(attempt: Attempt) -> None:
+    """Raises :class:`Refusal` for an attempt that no person has to decide."""
+    if attempt.state is not AttemptState.MANUAL:
+        raise Refusal("not-for-a-person", f"attempt {attempt.attempt_id} is {attempt.state.value}")

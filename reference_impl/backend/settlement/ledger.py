@@ -28,7 +28,9 @@ def _debits_and_credits(trade: Trade, attempt: Attempt) -> Iterator[tuple[str, i
         case Leg.INSURANCE:
             # As it was settled, which need not be as it was quoted: a difference is taken back, and booked both ways.
             settled = trade.attempt(attempt.original) if attempt.act is Act.UNDO else attempt
-            split = Split(**settled.facts["split"])
+            told = settled.facts.get("split")  # not where a person decided: then it is what was agreed to
+            split = Split(**told) if told is not None else trade.split
+            assert split is not None, "insurance is not settled before the quote"
             yield "receivable:insurance:fund", split.fund_fen
             yield "receivable:insurance:account", split.account_fen
             yield "borne:institution", split.hospital_fen

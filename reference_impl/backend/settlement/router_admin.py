@@ -14,6 +14,7 @@ from reference_impl.backend.paging import Page
 from reference_impl.backend.peers import NOT_CONNECTED
 from reference_impl.backend.problems import CONFLICT, NOT_FOUND, ProblemError, responses
 from reference_impl.backend.services import Services, ServicesOf
+from reference_impl.backend.settlement.engine import must_be_for_a_person
 from reference_impl.backend.settlement.model import AttemptState, Trade
 from reference_impl.backend.settlement.questions import alarm_rows, balances, one_alarm, trade_rows
 from reference_impl.backend.settlement.router import NOT_NOW
@@ -90,6 +91,7 @@ async def refund(services: ServicesOf, caller: CallerOf, trade_no: TradeNo, body
     """The whole trade, to where the money came from. It goes on by itself; asked again it is the same refund."""
     found = await _trade(services, caller, Permission.TRADES_REFUND, "trade.refund-ordered", trade_no)
     engine = business_of(services.till).engine
+    engine.rules.refund(found, "", services.clock.now())  # refused before the trail says that it was ordered
     act = Act("trade.refund-ordered", "trade", trade_no, found.institution, {"note": body.note})
     await services.access.done(caller, act)
     return TradeDetail.of(await engine.refund(trade_no, f"user:{caller.user.user_id}")).trade
@@ -109,6 +111,7 @@ async def decide(
     if all(each.attempt_id != attempt_id for each in found.attempts):
         raise ProblemError(NOT_FOUND, "This trade has no attempt with this id.")
     engine = business_of(services.till).engine
+    must_be_for_a_person(found.attempt(attempt_id))  # refused before the trail says that it was decided
     details = {"attempt": attempt_id, "outcome": body.outcome, "note": body.note}
     await services.access.done(caller, Act("trade.decided", "trade", trade_no, found.institution, details))
     state = AttemptState.SUCCESS if body.outcome == "success" else AttemptState.FAIL

@@ -66,13 +66,17 @@ class Refusal(ValueError):
         self.code = code
 
 
+MOST_PAUSE_S = 3600.0
+"""Between two tries to take money back, however often it was in vain: nobody stops trying."""
+
 _UNDER_WAY = {Goal.PAY: TradeState.PAYING, Goal.CANCEL: TradeState.CANCELLING, Goal.REFUND: TradeState.REFUNDING}
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """``citizen_s``: how long a quote waits for the citizen; ``undo_tries``: refusals of an undo before a person
-    has to look; ``undo_pause_s``: after the first of them, twice that after the next: who is busy now is not busy for ever."""
+    has to look; ``undo_pause_s``: after the first undo that was in vain, twice that after the next: who is busy now is not busy
+    for ever."""
 
     citizen_s: float = 300.0
     undo_tries: int = 3
@@ -189,13 +193,12 @@ class Rules:
         return Finish(TradeState.REFUNDED if trade.goal is Goal.REFUND else TradeState.CLOSED)
 
     def _undo_due(self, trade: Trade, done: Attempt) -> float:
-        """When *done* may be taken back, after those times that this was refused."""
-        refused = [
-            each.updated_at
-            for each in trade.attempts
-            if each.original == done.attempt_id and each.state is AttemptState.FAIL
-        ]
-        return max(refused) + self.policy.undo_pause_s * 2 ** (len(refused) - 1) if refused else 0.0
+        """When *done* may be taken back, after those times that this was in vain."""
+        vain = self._undone_in_vain(trade, done.attempt_id)
+        if not vain:
+            return 0.0
+        pause_s = self.policy.undo_pause_s * 2.0 ** min(len(vain) - 1, 20)
+        return max(each.updated_at for each in vain) + min(pause_s, MOST_PAUSE_S)
 
     @staticmethod
     def _undo_refused(trade: Trade, done: Attempt) -> bool:
@@ -231,14 +234,12 @@ class Rules:
             op=ruling.op,
             due=now + ruling.delay_s if ruling.op else 0.0,
             tries=0 if other_op else attempt.tries,
-            code=outcome.code or attempt.code,
-            reason=outcome.reason or attempt.reason,
+            code=_legible(outcome.code) or attempt.code,
+            reason=_legible(outcome.reason) or attempt.reason,
             facts=facts,
             updated_at=now,
             version=attempt.version + 1,
         )
-        if ruling.state is AttemptState.FAIL and self._too_many_refusals(trade, changed):
-            changed = replace(changed, state=AttemptState.MANUAL)
         trade = self._with(trade, changed)
         if changed.state is AttemptState.SUCCESS and changed.act is Act.DO and outcome.split is not None:
             trade = self._quoted(trade, changed.leg, outcome.split, now)
@@ -251,12 +252,37 @@ class Rules:
         attempts = tuple(changed if each.attempt_id == changed.attempt_id else each for each in trade.attempts)
         return replace(trade, attempts=attempts)
 
-    def _too_many_refusals(self, trade: Trade, changed: Attempt) -> bool:
-        """An undo that is refused again and again, other than a refund that the HIS does not grant."""
-        if changed.act is Act.DO or (changed.leg is Leg.COMMIT and trade.goal is Goal.REFUND):
-            return False
-        refused = [each for each in trade.attempts if each.original == changed.original]
-        return sum(each.state is AttemptState.FAIL for each in refused) + 1 >= self.policy.undo_tries
+    def doubted(self, trade: Trade, attempt_id: str) -> Trade:
+        """*trade* after its attempt has ended, by the word of its peer alone: an undo that is refused again and again, other than a
+        refund that the HIS does not grant, is for a person."""
+        changed = trade.attempt(attempt_id)
+        if changed.state is not AttemptState.FAIL or changed.act is Act.DO:
+            return trade
+        if changed.leg is Leg.COMMIT and trade.goal is Goal.REFUND:
+            return trade
+        refused = [each for each in self._undone_in_vain(trade, changed.original) if each.state is AttemptState.FAIL]
+        if len(refused) < self.policy.undo_tries:
+            return trade
+        return self._with(trade, replace(changed, state=AttemptState.MANUAL))
+
+    def alarm_of(self, trade: Trade, changed: Attempt) -> str:
+        """What an operator must know of *changed* beyond what its channel says; once a trade."""
+        if changed.state is AttemptState.MANUAL:
+            return "undo-refused"
+        if changed.act is Act.UNDO and changed.state is AttemptState.REVERSED:
+            in_vain = len(self._undone_in_vain(trade, changed.original))
+            return "undo-in-vain" if in_vain == self.policy.undo_tries else ""
+        return ""
+
+    @staticmethod
+    def _undone_in_vain(trade: Trade, original: str) -> list[Attempt]:
+        """The attempts to take *original* back that left it standing: refused, or not answered and then reversed."""
+        vain = (AttemptState.FAIL, AttemptState.REVERSED)
+        return [each for each in trade.attempts if each.original == original and each.state in vain]
+
+    def resumed(self, trade: Trade) -> Trade:
+        """*trade* on its way again, after a person has decided."""
+        return replace(trade, state=_UNDER_WAY[trade.goal])
 
     def _quoted(self, trade: Trade, leg: Leg, split: Split, now: float) -> Trade:
         """The visit brings the quote; a settlement that differs from what the citizen agreed to is taken back."""
@@ -322,3 +348,8 @@ class Rules:
         if trade.state is not TradeState.PAID:
             raise Refusal("not-refundable", f"the trade is {trade.state.value}: only a paid one can be refunded")
         return self.turn(trade, Turn(Goal.REFUND, reason), now)
+
+
+def _legible(text: str) -> str:
+    """What a peer said, without what no database takes and no terminal should show."""
+    return text if text.isprintable() else "".join(each for each in text if each.isprintable())
