@@ -13,11 +13,11 @@ __all__ = ["note_of_load"]
 
 
 async def note_of_load(database: str, control: str, visits: Sequence[VisitRow]) -> dict[str, Any]:
-    """The note of ``conformance.oracles.money_facts.MoneyFacts``; all peers stand behind the one control face *control*. Raises
-    :class:`scenarios.books.BooksUnreadable`."""
+    """The note of ``conformance.oracles.money_facts.MoneyFacts``; all peers stand behind the one control face *control*. A load that was
+    cut off before any kiosk told anything has heard nobody. Raises :class:`scenarios.books.BooksUnreadable`."""
     claims = [
         {"terminal_id": each.terminal_id, "trade_no": each.outcome.trade_no, "said": each.outcome.said}
         for each in visits
         if each.outcome.trade_no and each.outcome.said
     ]
-    return await money_note(database, dict.fromkeys(PEERS, control), claims)
+    return await money_note(database, dict.fromkeys(PEERS, control), claims, listened=bool(claims))

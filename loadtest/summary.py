@@ -23,7 +23,7 @@ BACKWARDS = frozenset({"cancel", "find"})
 class GeneratorReport:
     """What the generator says of itself. ``status``: complete, stopped, not-ready (the terminals could not be brought up), defect,
     died. ``planned`` and ``offered`` arrivals by stage, ``dropped`` those that found their kiosk busy; ``unfinished`` services and
-    ``in_flight`` calls at the end; ``cpu`` of one core in the busiest second of each stage."""
+    ``in_flight`` calls at the end; ``cpu`` of one core in the busiest second of each stage that was measured."""
 
     status: str
     error: str = ""
@@ -43,7 +43,8 @@ class StageSummary:
 
     ``not_paid`` services, ``given_up`` of them for want of an answer. ``pressed`` citizens pressed pay, ``undecided`` of them
     never heard a decision; ``in_one_second`` pressed in the instant of a barrier or the second after it; ``refusals`` counts by
-    call and code; ``machine``: what each part of the bench, and all others, used of one processor.
+    call and code; ``cpu`` of the generator in the busiest second, None where nobody measured it; ``machine``: what each part of the
+    bench, and all others, used of one processor. ``told`` services whose citizen was told something of their trade.
     """
 
     stage: str
@@ -54,13 +55,14 @@ class StageSummary:
     paid: int
     not_paid: int
     given_up: int
+    told: int
     pressed: int
     undecided: int
     in_one_second: int
     calls: int
     refused: int
     unanswered: int
-    cpu: float
+    cpu: float | None
     api: Summary
     sent: Summary
     quoted: Summary
@@ -129,13 +131,14 @@ def _stage(
         paid=sum(each.said == "paid" for each in outcomes),
         not_paid=sum(each.said != "paid" for each in outcomes),
         given_up=sum(each.said != "paid" and each.why.endswith(GIVEN_UP) for each in outcomes),
+        told=sum(bool(each.trade_no and each.said) for each in outcomes),
         pressed=len(pressed),
         undecided=sum(each.outcome.decided_s is None for each in pressed),
         in_one_second=sum(_in_time(each) for each in pressed),
         calls=len(rows),
         refused=sum(each.answered and bool(each.code) and each.call not in BACKWARDS for each in rows),
         unanswered=sum(not each.answered for each in rows),
-        cpu=report.cpu.get(name, 0.0),
+        cpu=report.cpu.get(name),
         api=Series(each.latency_s for each in api).summary(),
         sent=Series(each.service_s for each in api).summary(),
         quoted=Series(each.quoted_s for each in outcomes if each.quoted_s is not None).summary(),

@@ -4,6 +4,9 @@ Four kinds of findings, and their order matters. What is **so whatever the gener
 breaks the load: exit code 1. Where the **generator was the bottleneck** nothing is said about the system's speed: exit code 2.
 Only then do **times** count: 0 where all hold, 1 where one is beyond its limit, and 2 again where the **machine** was busy with
 other programs meanwhile.
+
+A limit whose figure is missing never holds: it is not measured, and where it is one of the generator's, nothing was. What a load
+cannot look at at all stands in the verdict as not checked.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ Overall = Literal[
     "passed",
     "broken",
     "generator-was-the-bottleneck",
+    "generator-not-measured",
     "machine-was-busy",
     "generator-failed",
     "stopped",
@@ -36,14 +40,14 @@ Overall = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that was looked at: what was measured, what the limit is, whether it holds."""
+    """One thing that was to be looked at: what was measured, what the limit is, whether it holds; None where nobody could look."""
 
     kind: Kind
     stage: str
     what: Label
     measured: str
     limit: str
-    holds: bool
+    holds: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,18 @@ class Verdict:
 
     @property
     def broken(self) -> tuple[Line, ...]:
-        return tuple(each for each in self.lines if not each.holds)
+        return tuple(each for each in self.lines if each.holds is False)
+
+    @property
+    def unseen(self) -> tuple[Line, ...]:
+        """What was not measured or not checked."""
+        return tuple(each for each in self.lines if each.holds is None)
 
     @property
     def told(self) -> tuple[Line, ...]:
-        """Of the broken ones those that matter: where all times hold, a busy machine excuses nothing."""
-        return tuple(each for each in self.broken if each.kind != "machine" or self.exit_code != PASSED)
+        """What a person must see: what is broken or was not looked at. Where all times hold, a busy machine excuses nothing."""
+        wanted = (each for each in self.lines if not each.holds)
+        return tuple(each for each in wanted if each.kind != "machine" or self.exit_code != PASSED)
 
 
 _TEXTS: dict[Overall, Label] = {
@@ -70,6 +80,10 @@ _TEXTS: dict[Overall, Label] = {
         "未测得：压力发生器自身成为瓶颈，本次不能说明系统的快慢",
         "not measured: the generator was the bottleneck, this run says nothing about the speed of the system",
     ),
+    "generator-not-measured": Label(
+        "未测得：压力发生器自身的数据缺失，本次不能说明系统的快慢",
+        "not measured: figures of the generator itself are missing, this run says nothing about the speed of the system",
+    ),
     "machine-was-busy": Label(
         "未测得：有时间超过限值，但当时本机忙于其他程序，不能归于被测系统",
         "not measured: a time is over its limit, but the machine was busy with other programs meanwhile",
@@ -78,6 +92,9 @@ _TEXTS: dict[Overall, Label] = {
     "stopped": Label("未测得：负载被中途停止", "not measured: the load was stopped before its end"),
     "not-brought-up": Label("未测得：台架没有立起来", "not measured: the bench could not be brought up"),
 }  # fmt: skip
+
+_NOT_MEASURED = "未测得 / not measured"
+_NOT_CHECKED = "未核对 / not checked"
 
 
 def judge(load: LoadFile, summary: LoadSummary, money: Sequence[str] | None) -> Verdict:
@@ -89,7 +106,7 @@ def judge(load: LoadFile, summary: LoadSummary, money: Sequence[str] | None) -> 
 
 def _verdict(summary: LoadSummary, lines: tuple[Line, ...]) -> Verdict:
     def broken(*kinds: Kind) -> bool:
-        return any(not each.holds and each.kind in kinds for each in lines)
+        return any(each.holds is False and each.kind in kinds for each in lines)
 
     status = summary.generator.status
     if broken("money", "fact"):
@@ -102,12 +119,24 @@ def _verdict(summary: LoadSummary, lines: tuple[Line, ...]) -> Verdict:
         overall = "generator-failed"
     elif broken("generator"):
         overall = "generator-was-the-bottleneck"
+    elif any(each.holds is None and each.kind == "generator" for each in lines):
+        overall = "generator-not-measured"
     elif broken("time"):
         overall = "machine-was-busy" if broken("machine") else "broken"
     else:
         overall = "passed"
     code = {"passed": PASSED, "broken": BROKEN}.get(overall, UNDECIDED)
-    return Verdict(code, overall, _TEXTS[overall], lines)
+    return Verdict(code, overall, _text(overall, lines), lines)
+
+
+def _text(overall: Overall, lines: Sequence[Line]) -> Label:
+    """Whoever reads no more than that a load has passed reads also of what of its money nobody looked at."""
+    text = _TEXTS[overall]
+    unseen = [each.what for each in lines if each.holds is None and each.kind == "money"]
+    if overall != "passed" or not unseen:
+        return text
+    zh, en = "、".join(each.zh for each in unseen), ", ".join(each.en for each in unseen)
+    return Label(f"{text.zh}；未核对：{zh}", f"{text.en}; not checked: {en}")
 
 
 def _lines(load: LoadFile, summary: LoadSummary, money: Sequence[str] | None) -> Iterator[Line]:
@@ -123,6 +152,7 @@ def _lines(load: LoadFile, summary: LoadSummary, money: Sequence[str] | None) ->
             yield _everybody_came(stage)
     yield from _facts(load, summary)
     yield _money_line(summary, money)
+    yield from _not_checked(summary)
 
 
 def _run_line(summary: LoadSummary) -> Line:
@@ -139,21 +169,25 @@ def _of_generator(load: LoadFile, spec: StageSpec, stage: StageSummary) -> Itera
     tightest_ms = spec.limits.tightest_ms
     assert tightest_ms is not None, "a stage has at least one limit"
     most_ms = load.limits.lag_share * tightest_ms
-    lag = Label("发生器自身的滞后 p99", "the generator's own lag, p99")
-    yield Line("generator", stage.stage, lag, _ms(stage.lag.p99_ms), f"<= {_ms(most_ms)}", stage.lag.p99_ms <= most_ms)
-    cpu = Label("发生器占一个核的比例，最忙一秒", "the generator's share of a core, busiest second")
-    yield Line(
-        "generator",
-        stage.stage,
-        cpu,
-        f"{stage.cpu:.0%}",
-        f"<= {load.limits.generator_cpu:.0%}",
-        stage.cpu <= load.limits.generator_cpu,
+    lag, lag_ms = Label("发生器自身的滞后 p99", "the generator's own lag, p99"), stage.lag.p99_ms
+    if stage.lag.count:
+        yield Line("generator", stage.stage, lag, _ms(lag_ms), f"<= {_ms(most_ms)}", lag_ms <= most_ms)
+    else:
+        yield Line("generator", stage.stage, lag, _NOT_MEASURED, f"<= {_ms(most_ms)}", None)
+    cpu, most = (
+        Label("发生器占一个核的比例，最忙一秒", "the generator's share of a core, busiest second"),
+        load.limits.generator_cpu,
     )
-    others = stage.machine.get(OTHERS)
+    if stage.cpu is not None:
+        yield Line("generator", stage.stage, cpu, f"{stage.cpu:.0%}", f"<= {most:.0%}", stage.cpu <= most)
+    else:
+        yield Line("generator", stage.stage, cpu, _NOT_MEASURED, f"<= {most:.0%}", None)
+    others, most = stage.machine.get(OTHERS), load.limits.others_cpu
+    what = Label("其他程序占用的处理器", "processors that other programs used")
     if others is not None:
-        what, most = Label("其他程序占用的处理器", "processors that other programs used"), load.limits.others_cpu
         yield Line("machine", stage.stage, what, f"{others:.2f}", f"<= {most:.2f}", others <= most)
+    else:
+        yield Line("machine", stage.stage, what, _NOT_MEASURED, f"<= {most:.2f}", None)
 
 
 def _everybody_came(stage: StageSummary) -> Line:
@@ -229,6 +263,14 @@ def _money_line(summary: LoadSummary, money: Sequence[str] | None) -> Line:
         return Line(kind, "", what, "账目无法读取 / the books could not be read", "0", False)
     shown = str(len(money)) if not money else f"{len(money)}: {money[0]}"
     return Line("money", "", what, shown, "0", not money)
+
+
+def _not_checked(summary: LoadSummary) -> Iterator[Line]:
+    """What the oracles of money cannot see in a load: its citizens are rows of a schedule, and nobody counts their presses by another
+    way than the platform's own; and of a load without an ended service nobody has heard what a kiosk told."""
+    yield Line("money", "", Label("按一次只扣一次", "one press, one payment"), _NOT_CHECKED, "", None)
+    if not summary.total("told"):
+        yield Line("money", "", Label("对市民所说属实", "what citizens were told is so"), _NOT_CHECKED, "", None)
 
 
 def _ms(milliseconds: float) -> str:

@@ -24,7 +24,7 @@ _ROWS = {
     "trades": "SELECT trade_no, state, total_fen, coalesce(fund_fen, 0) AS fund_fen, coalesce(account_fen, 0) AS account_fen,"
     " coalesce(cash_fen, 0) AS cash_fen, institution, terminal_id, reason FROM trades",
     "attempts": "SELECT attempt_id, trade_no, leg, act, channel, reference, amount_fen, state, original FROM attempts",
-    "postings": "SELECT trade_no, account, amount_fen FROM postings",
+    "postings": "SELECT trade_no, account, amount_fen, attempt_id FROM postings",
     "alarms": "SELECT code FROM alarms",
 }
 _UNDECIDED = (
@@ -47,9 +47,12 @@ async def money_note(
     database: str,
     controls: Mapping[str, str],
     claims: Sequence[Mapping[str, str]],
+    *,
+    listened: bool = True,
 ) -> dict[str, Any]:
     """The note of ``conformance.oracles.money_facts.MoneyFacts``. *controls*: the control face on which each peer is found;
-    *claims*: what terminals told their citizens; how often these pressed, nobody has counted. Raises :class:`BooksUnreadable`."""
+    *claims*: what terminals told their citizens, where they were *listened* to; how often these pressed, nobody has counted. Raises
+    :class:`BooksUnreadable`."""
     note = await _rows(database, _ROWS)
     note["alarms"] = [each["code"] for each in note["alarms"]]
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=LIMIT_S)) as session:
@@ -69,7 +72,7 @@ async def money_note(
         *({"peer": "his", "what": f"bills of {number}", "trade_no": number} for number in his["locked_trades"]),
         *(_visit(each) for each in insurance["open_visits"]),
     ]
-    return {**note, "claims": [dict(each) for each in claims], "differences": [], "presses": None}
+    return {**note, "claims": [dict(each) for each in claims], "presses": None, "listened": listened}
 
 
 async def _rows(database: str, questions: Mapping[str, str]) -> dict[str, Any]:

@@ -8,40 +8,22 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
-from conformance.oracles.money_facts import AttemptFact, MoneyFacts, TradeFact
+from conformance.oracles.money_facts import AttemptFact, Finding, MoneyFacts, TradeFact
+from conformance.oracles.money_ledger import judge_ledger
 from protocols.wire.base import Label
 
-__all__ = ["ORACLES", "Finding", "judge_money"]
+__all__ = ["ORACLES", "Finding", "judge_money", "not_checked"]
 
 FINAL = frozenset({"paid", "closed", "refunded"})
 OPEN = frozenset({"pending", "unknown"})
 BOOK_OF = {"his": "his", "insurance": "insurance", "bank": "bank", "wechat": "qr", "alipay": "qr", "unionpay_qr": "qr"}
 CASH_BOOKS = ("bank", "qr")
-CASH_ACCOUNTS = frozenset(f"receivable:{channel}" for channel, book in BOOK_OF.items() if book in CASH_BOOKS)
-CLEARING = "clearing"
 TELLING_ALARMS = frozenset({"peer-contradicts-itself", "undo-refused"})
 """Alarms that no story without a contradictory peer may raise; the others only say that something takes long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One violation. ``oracle`` is its stable id, ``subject`` the trade or reference, ``text`` what is wrong."""
-
-    oracle: str
-    subject: str
-    text: str
-
-
 Oracle = Callable[[MoneyFacts], Iterator[Finding]]
-
-
-def _money_attempts(facts: MoneyFacts) -> Iterator[AttemptFact]:
-    """Attempts that may have moved money: not the lock, not the visit."""
-    for each in facts.attempts:
-        if each.leg in ("insurance", "cash", "commit"):
-            yield each
 
 
 def _net(facts: MoneyFacts) -> dict[tuple[str, str], int]:
@@ -75,13 +57,17 @@ def _second_debit(facts: MoneyFacts) -> Iterator[Finding]:
 
 
 def _lost(facts: MoneyFacts) -> Iterator[Finding]:
+    """A payment, or money given back for a payment, of which the platform knows nothing."""
     known = {(BOOK_OF[each.channel], each.reference) for each in facts.attempts}
     trades = {each.trade_no for each in facts.trades}
     for row in facts.books:
-        if row.kind == "pay" and (row.book, row.reference) not in known and row.reference not in trades:
-            yield Finding(
-                "lost", row.reference, f"{row.book} holds {row.amount_fen} fen of which the platform knows nothing"
-            )
+        paid = row.kind == "pay"
+        payment = row.reference if paid else row.original
+        if (row.book, payment) in known or payment in trades:
+            continue
+        text = f"{row.book} holds {row.amount_fen} fen" if paid else f"{row.book} gave back {row.amount_fen} fen"
+        source = "" if paid else f" for {payment or 'no payment'}"
+        yield Finding("lost", row.reference, f"{text}{source} of which the platform knows nothing")
 
 
 def _expected(trade: TradeFact) -> dict[str, int]:
@@ -113,30 +99,6 @@ def _decided(facts: MoneyFacts) -> Iterator[Finding]:
     for each in facts.attempts:
         if each.state in OPEN or each.state == "manual":
             yield Finding("decided", each.attempt_id, f"{each.leg} {each.act} at {each.channel} is still {each.state}")
-
-
-def _ledger(facts: MoneyFacts) -> Iterator[Finding]:
-    accounts: dict[str, Counter[str]] = defaultdict(Counter)
-    by_attempt: Counter[str] = Counter()
-    for row in facts.postings:
-        accounts[row.trade_no][row.account] += row.amount_fen
-        by_attempt[row.attempt_id or row.trade_no] += row.amount_fen
-    for subject, fen in by_attempt.items():
-        if fen and subject not in accounts:
-            yield Finding("ledger", subject, f"the entries of this attempt add up to {fen} fen, not to zero")
-    for trade_no, balances in accounts.items():
-        if fen := balances.total():
-            yield Finding("ledger", trade_no, f"the entries add up to {fen} fen, not to zero")
-    for trade in facts.trades:
-        stand = {account: fen for account, fen in accounts[trade.trade_no].items() if fen}
-        if trade.state == "paid":
-            payable = -sum(fen for account, fen in stand.items() if account.startswith("payable:"))
-            cash = sum(fen for account, fen in stand.items() if account in CASH_ACCOUNTS)
-            if payable != trade.total_fen or cash != trade.cash_fen or CLEARING in stand:
-                text = f"paid {trade.total_fen} fen with {trade.cash_fen} in cash, but the accounts say {stand}"
-                yield Finding("ledger", trade.trade_no, text)
-        elif trade.state in FINAL and stand:
-            yield Finding("ledger", trade.trade_no, f"{trade.state}, but accounts stand open: {stand}")
 
 
 def _stuck(facts: MoneyFacts) -> Iterator[Finding]:
@@ -193,7 +155,8 @@ def _pressed(facts: MoneyFacts) -> Iterator[Finding]:
 
 
 def _truthful(facts: MoneyFacts) -> Iterator[Finding]:
-    """What the citizen was told last is what is so; ``uncertain`` is never a lie."""
+    """What the citizen was told last is what is so; ``uncertain`` is never a lie. Terminals that were listened to and said nothing
+    at all of what was paid were not heard: that proves nothing."""
     states = {each.trade_no: each.state for each in facts.trades}
     right = {"paid": {"paid", "refunded", "refunding"}, "not-paid": {"closed"}, "refunded": {"refunded"}}
     for claim in facts.claims:
@@ -201,16 +164,20 @@ def _truthful(facts: MoneyFacts) -> Iterator[Finding]:
         state = states.get(claim.trade_no)
         if allowed is not None and state not in allowed:
             yield Finding("truthful", claim.trade_no, f"{claim.terminal_id} said {claim.said}, the trade is {state}")
+    paid = sum(state == "paid" for state in states.values())
+    if facts.listened and paid and not facts.claims:
+        yield Finding("truthful", "-", f"{paid} trades were paid, and no terminal told anybody anything")
 
 
-def _peaceful(facts: MoneyFacts) -> Iterator[Finding]:
+def _alarms(facts: MoneyFacts) -> Iterator[Finding]:
     for code in facts.alarms:
         if code in TELLING_ALARMS:
             yield Finding("alarms", code, "an alarm for a person, and no peer contradicted itself")
+
+
+def _protocol(facts: MoneyFacts) -> Iterator[Finding]:
     for text in facts.violations:
         yield Finding("protocol", text[:40], text)
-    for text in facts.differences:
-        yield Finding("reconciled", text[:40], text)
 
 
 ORACLES: dict[str, tuple[Oracle, Label]] = {
@@ -218,15 +185,16 @@ ORACLES: dict[str, tuple[Oracle, Label]] = {
     "lost": (_lost, Label("没有丢失的付款", "no payment is lost")),
     "books-equal": (_books_equal, Label("四方账一致", "four books agree")),
     "decided": (_decided, Label("没有悬而未决的交易", "nothing is left undecided")),
-    "ledger": (_ledger, Label("分录平衡", "the ledger is balanced")),
+    "ledger": (
+        judge_ledger,
+        Label("分录平衡，各科目与办成的步骤相符", "the ledger is balanced and says what was done"),
+    ),
     "ordered": (_ordered, Label("各步骤按次序进行和撤销", "steps are done and undone in order")),
     "pressed": (_pressed, Label("按一次只扣一次", "one press, one payment")),
     "stuck": (_stuck, Label("没有残留的锁", "no lock is stuck")),
     "truthful": (_truthful, Label("对市民所说属实", "what citizens were told is so")),
-    "peaceful": (
-        _peaceful,
-        Label("无需人工的报警、无协议违例、对账无差异", "no alarm for a person, no protocol violation, no difference"),
-    ),
+    "alarms": (_alarms, Label("无需人工的报警", "no alarm for a person")),
+    "protocol": (_protocol, Label("无协议违例", "no protocol violation")),
 }
 
 
@@ -236,3 +204,10 @@ def judge_money(facts: MoneyFacts) -> Sequence[Finding]:
     if not facts.trades:
         found.append(Finding("vacuous", "-", "there is no trade: nothing was tested"))
     return found
+
+
+def not_checked(facts: MoneyFacts) -> tuple[Label, ...]:
+    """What :func:`judge_money` could not look at, for want of facts. Whoever shows a verdict shows these: silence about them is no
+    proof."""
+    missing = {"pressed": facts.presses is None, "truthful": not facts.listened}
+    return tuple(ORACLES[name][1] for name, lacks in missing.items() if lacks)

@@ -7,17 +7,18 @@ faces, a verification from the history, where they stand as one record of kind `
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
-__all__ = ["AttemptFact", "BookFact", "Claim", "LockFact", "MoneyFacts", "PostingFact", "TradeFact"]
+__all__ = ["AttemptFact", "BookFact", "Claim", "Finding", "LockFact", "MoneyFacts", "PostingFact", "TradeFact"]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class TradeFact:
-    """A row of the platform. The parts are those that the citizen agreed to, in fen."""
+    """A row of the platform. The parts are those that the citizen agreed to, in fen; what they leave of the total is borne by the
+    institution."""
 
     trade_no: str
     state: str
@@ -47,7 +48,7 @@ class AttemptFact:
 
 @dataclass(frozen=True, slots=True)
 class PostingFact:
-    """One entry. ``attempt_id`` is what it is about, where the ledger says it."""
+    """One entry, a debit where it is positive. ``attempt_id`` is what it is about; notes of early runs do not say it."""
 
     trade_no: str
     account: str
@@ -85,10 +86,19 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """One violation. ``oracle`` is its stable id, ``subject`` the trade or reference, ``text`` what is wrong."""
+
+    oracle: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class MoneyFacts:
-    """Everything, once nothing moves any more. ``violations`` are what peers report of their clients, ``differences`` what
-    the platform's own reconciliation found, ``alarms`` the codes that were raised, ``held`` trades whose terminal had its
-    power cut and has not come back, ``presses`` how often pay was pressed on each trade (None: nobody has counted)."""
+    """Everything, once nothing moves any more. ``violations`` are what peers report of their clients, ``alarms`` the codes that were
+    raised, ``presses`` how often pay was pressed on each trade (None: nobody has counted), ``listened`` whether somebody heard what
+    terminals told (False: ``claims`` says nothing of them)."""
 
     trades: Sequence[TradeFact] = ()
     attempts: Sequence[AttemptFact] = ()
@@ -98,8 +108,8 @@ class MoneyFacts:
     claims: Sequence[Claim] = ()
     alarms: Sequence[str] = ()
     violations: Sequence[str] = ()
-    differences: Sequence[str] = field(default_factory=tuple)
     presses: Mapping[str, int] | None = None
+    listened: bool = True
 
     def as_note(self) -> dict[str, Any]:
         """As the note of a history record."""
@@ -107,7 +117,8 @@ class MoneyFacts:
 
     @staticmethod
     def of_note(note: Mapping[str, Any]) -> MoneyFacts:
-        """The facts of :meth:`as_note`. Raises TypeError for a note of another form."""
+        """The facts of :meth:`as_note`, also of an early note, which has ``differences`` (always empty) and no ``listened``. Raises
+        KeyError or TypeError for a note of another form."""
         return MoneyFacts(
             trades=_rows(TradeFact, note["trades"]),
             attempts=_rows(AttemptFact, note["attempts"]),
@@ -117,13 +128,13 @@ class MoneyFacts:
             claims=_rows(Claim, note["claims"]),
             alarms=tuple(note["alarms"]),
             violations=tuple(note["violations"]),
-            differences=tuple(note["differences"]),
             presses=note.get("presses"),
+            listened=note.get("listened", True),
         )
 
 
 def _plain(rows: Any) -> Any:
-    if rows is None or isinstance(rows, Mapping):
+    if rows is None or isinstance(rows, (bool, Mapping)):
         return rows
     return [each if isinstance(each, str) else asdict(each) for each in rows]
 

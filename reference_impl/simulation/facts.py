@@ -29,7 +29,6 @@ def facts_of(
             *(f"{name}: {text}" for name, peer in network.peers.items() for text in peer.violations()),
             *complaints,
         ],
-        "differences": [],
         "presses": dict(presses),
     }
 

@@ -60,7 +60,9 @@ def findings_of(result: EnduranceResult, judge_money: MoneyJudge) -> list[str]:
             f"undecided: {result.undecided} in the database, {result.open_at_kiosks} at kiosks, when time was up"
         )
     if not result.told.get("paid"):
-        found.append("vacuous: not one payment was made")
+        paid = sum(each["state"] == "paid" for each in result.note["trades"])
+        heard = f"{paid} trades were paid, and no kiosk told a citizen so" if paid else "not one payment was made"
+        found.append(f"vacuous: {heard}")
     if result.wish.kills and not result.midway:
         found.append("vacuous: nobody was served when processes were killed")
     manual = sum(each["state"] == "manual" for each in result.note["trades"])

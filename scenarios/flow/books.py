@@ -34,7 +34,7 @@ _STATEMENTS = {
     " coalesce(cash_fen, 0) AS cash_fen, institution, terminal_id, reason FROM trades ORDER BY trade_no",
     "attempts": "SELECT attempt_id, trade_no, leg, act, channel, reference, amount_fen, state, original FROM attempts"
     " ORDER BY attempt_id",
-    "postings": "SELECT trade_no, account, amount_fen FROM postings ORDER BY trade_no, account, amount_fen",
+    "postings": "SELECT trade_no, account, amount_fen, attempt_id FROM postings ORDER BY trade_no, attempt_id, account, amount_fen",
     "alarms": "SELECT code FROM alarms",
 }
 
@@ -95,7 +95,6 @@ async def money_note(
         if said in CLAIMS
     ]
     note["violations"] = list(violations)
-    note["differences"] = []
     return note
 
 

@@ -43,6 +43,13 @@ def test_a_clean_run_has_no_finding_and_each_fault_is_one() -> None:
         assert [each.startswith(word.rstrip(":")) for each in findings_of(result, lambda note: [])] == [True], word
 
 
+def test_payments_of_which_no_kiosk_told_anybody_are_not_called_none() -> None:
+    found = findings_of(replace(CLEAN, told={}), lambda note: [])
+    assert found == ["vacuous: 1 trades were paid, and no kiosk told a citizen so"]
+    found = findings_of(replace(CLEAN, told={}, note={"trades": [{"state": "closed"}]}), lambda note: [])
+    assert found == ["vacuous: not one payment was made"]
+
+
 def test_processes_die_and_the_books_are_equal(tmp_path: Path) -> None:
     done = subprocess.run(
         [

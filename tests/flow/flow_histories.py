@@ -52,9 +52,12 @@ def money() -> dict[str, Any]:
             for name, leg, channel, reference, fen in attempts
         ],
         "postings": [
-            {"trade_no": TRADE, "account": "receivable:insurance", "amount_fen": 8_985},
-            {"trade_no": TRADE, "account": "receivable:bank", "amount_fen": 2_015},
-            {"trade_no": TRADE, "account": "payable:H44190000001", "amount_fen": -11_000},
+            {"trade_no": TRADE, "account": account, "amount_fen": fen, "attempt_id": attempt}
+            for attempt, account, fen in (
+                ("A3", "receivable:insurance:fund", 5_985), ("A3", "receivable:insurance:account", 3_000),
+                ("A3", "clearing", -8_985), ("A4", "receivable:bank", 2_015), ("A4", "clearing", -2_015),
+                ("A5", "clearing", 11_000), ("A5", "payable:H44190000001", -11_000),
+            )
         ],
         "books": [
             {"book": book, "reference": reference, "kind": "pay", "amount_fen": fen, "original": ""}
@@ -66,7 +69,6 @@ def money() -> dict[str, Any]:
         "claims": [{"terminal_id": "KSK-00001", "trade_no": TRADE, "said": "paid"}],
         "alarms": [],
         "violations": [],
-        "differences": [],
     }  # fmt: skip
 
 

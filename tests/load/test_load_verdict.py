@@ -78,6 +78,10 @@ def _broken(verdict: Verdict) -> list[str]:
     return [each.what.en for each in verdict.broken]
 
 
+def _unseen(verdict: Verdict) -> list[tuple[str, str, str]]:
+    return [(each.stage, each.what.en, each.measured) for each in verdict.unseen]
+
+
 def test_figures_of_a_stage() -> None:
     stage = _summary().stages[0]
     assert (stage.calls, stage.ended, stage.paid, stage.pressed, stage.undecided) == (2, 2, 2, 2, 0)
@@ -114,7 +118,6 @@ def test_everything_holds() -> None:
             "kiosks that pressed pay in the same second",
         ),
         ([*CALLS, _call("steady", 3.0, 50, status=0, code="no reply")], None, "calls that were never answered"),
-        ([each for each in CALLS if each.stage == "barrier"], None, "an API call, p99, from its intended instant"),
     ],
 )
 def test_one_time_over_its_limit_breaks(calls: list[CallRow] | None, visits: list[VisitRow] | None, what: str) -> None:
@@ -161,6 +164,51 @@ def test_a_generator_without_room_has_measured_nothing() -> None:
     assert verdict.exit_code == UNDECIDED
 
 
+@pytest.mark.parametrize("cpu", [{"steady": 0.2}, {}])
+def test_a_cpu_figure_that_is_missing_is_no_idle_generator(cpu: dict[str, float]) -> None:
+    """And it puts a slow answer down to nobody."""
+    report = replace(REPORT, cpu=cpu)
+    for calls in (CALLS, [*CALLS, _call("steady", 3.0, 250)]):
+        summary = _summary(calls, report=report)
+        assert [each.cpu for each in summary.stages] == [cpu.get("steady"), None]
+        verdict = _judged(summary)
+        assert (verdict.exit_code, verdict.overall) == (UNDECIDED, "generator-not-measured")
+        own = [each.stage for each in verdict.told if each.what.en == "the generator's share of a core, busiest second"]
+        assert own == [name for name in ("steady", "barrier") if name not in cpu]
+        assert {each.measured for each in verdict.unseen if each.kind == "generator"} == {"未测得 / not measured"}
+    assert _judged(_summary(report=report), ["lost T1"]).overall == "broken"
+
+
+def test_a_stage_without_a_call_has_no_lag_that_could_hold() -> None:
+    verdict = _judged(_summary([each for each in CALLS if each.stage == "barrier"]))
+    assert _broken(verdict) == ["an API call, p99, from its intended instant"]
+    assert ("steady", "the generator's own lag, p99", "未测得 / not measured") in _unseen(verdict)
+    assert (verdict.exit_code, verdict.overall) == (UNDECIDED, "generator-not-measured")
+
+
+def test_a_machine_that_nobody_watched_excuses_nothing() -> None:
+    slow = [*CALLS, _call("steady", 3.0, 250)]
+    for calls, overall in ((CALLS, "passed"), (slow, "broken")):
+        verdict = _judged(summarise(["steady", "barrier"], calls, VISITS, REPORT))
+        assert verdict.overall == overall
+        assert ("barrier", "processors that other programs used", "未测得 / not measured") in _unseen(verdict)
+
+
+def test_a_load_that_passes_says_what_of_its_money_nobody_looked_at() -> None:
+    verdict = _judged(_summary())
+    assert verdict.exit_code == PASSED
+    assert _unseen(verdict) == [("", "one press, one payment", "未核对 / not checked")]
+    assert verdict.text.en.endswith("; not checked: one press, one payment")
+    assert verdict.text.zh.endswith("；未核对：按一次只扣一次")
+    assert [each.what.en for each in verdict.told] == ["one press, one payment"]
+
+
+def test_a_load_in_which_nobody_was_told_anything_has_not_checked_what_was_told() -> None:
+    silent = [replace(each, outcome=replace(each.outcome, said="")) for each in VISITS]
+    unseen = [what for _, what, _ in _unseen(_judged(_summary(None, silent)))]
+    assert unseen == ["one press, one payment", "what citizens were told is so"]
+
+
 def test_who_did_not_come_was_not_measured() -> None:
     verdict = _judged(_summary(report=replace(REPORT, offered={"steady": 1, "barrier": 2})))
     assert (verdict.exit_code, verdict.overall) == (UNDECIDED, "generator-was-the-bottleneck")
@@ -171,9 +219,9 @@ def test_a_busy_machine_excuses_times_and_nothing_else() -> None:
     assert _judged(_summary(slow, others=1.2)).overall == "machine-was-busy"
     assert _judged(_summary(slow, others=0.3)).overall == "broken"
     passed = _judged(_summary(others=1.2))
-    assert (passed.overall, passed.told) == ("passed", ())
+    assert (passed.overall, [each.what.en for each in passed.told]) == ("passed", ["one press, one payment"])
     assert len(passed.broken) == 2
-    assert len(_judged(_summary(slow, others=1.2)).told) == 3
+    assert len(_judged(_summary(slow, others=1.2)).told) == 4
     assert _judged(_summary(slow, others=1.2), ["lost T1"]).overall == "broken"
 
 

@@ -71,8 +71,9 @@ def register(app: typer.Typer) -> None:
         wish = EnduranceWish(kills, database, kiosks, seed, pause_s)
         result = endure(wish, _progress(console), keep=keep)
         found = findings_of(result, _judged)
-        _show(console, result, found)
-        console.document(_document(result, found))
+        unseen = _not_checked(result.note)
+        _show(console, result, found, unseen)
+        console.document(_document(result, found, unseen))
         return EXIT_FAILED if found else 0
 
 
@@ -81,6 +82,13 @@ def _judged(note: Mapping[str, Any]) -> list[str]:
     from conformance.oracles.money_facts import MoneyFacts
 
     return [f"{each.oracle}: {each.subject}: {each.text}" for each in judge_money(MoneyFacts.of_note(note))]
+
+
+def _not_checked(note: Mapping[str, Any]) -> tuple[Label, ...]:
+    from conformance.oracles.money import not_checked
+    from conformance.oracles.money_facts import MoneyFacts
+
+    return not_checked(MoneyFacts.of_note(note))
 
 
 def _progress(console: Console) -> Callable[[EnduranceNews], None]:
@@ -102,7 +110,7 @@ def _progress(console: Console) -> Callable[[EnduranceNews], None]:
     return tell
 
 
-def _show(console: Console, result: EnduranceResult, found: list[str]) -> None:
+def _show(console: Console, result: EnduranceResult, found: list[str], unseen: tuple[Label, ...]) -> None:
     struck = ", ".join(f"{console.of(PARTY_LABELS[name])} {n}" for name, n in sorted(result.struck.items()))
     trades, states = len(result.note["trades"]), _states(result)
     console.say(
@@ -121,6 +129,8 @@ def _show(console: Console, result: EnduranceResult, found: list[str]) -> None:
         console.say(f"  - {each}", style="red")
     if len(found) > 20:
         console.say(console.text(f"  … 共 {len(found)} 项", f"  ... {len(found)} in all"), style="red")
+    for each in unseen:
+        console.say(f"  ? {console.of(each)}: {console.text('未核对', 'not checked')}", style="yellow")
     verdict = (
         console.text("不通过：账目有误或未定案", "failed: money is wrong or undecided")
         if found
@@ -139,10 +149,11 @@ def _states(result: EnduranceResult) -> str:
     return ", ".join(f"{name} {n}" for name, n in sorted(counts.items()))
 
 
-def _document(result: EnduranceResult, found: list[str]) -> dict[str, Any]:
+def _document(result: EnduranceResult, found: list[str], unseen: tuple[Label, ...]) -> dict[str, Any]:
     return {
         "passed": not found,
         "findings": found,
+        "not_checked": [each.en for each in unseen],
         "kills": dict(result.struck),
         "midway": result.midway,
         "visits": result.visits,

@@ -154,7 +154,8 @@ def _show(console: Console, result: LoadResult) -> None:
     for line in sorted(result.verdict.told, key=lambda each: KINDS.index(each.kind)):
         where = f"{line.stage}: " if line.stage else ""
         limit = f"  ({console.text('限值', 'limit')} {line.limit})" if line.limit else ""
-        console.say(f"  X {where}{console.of(line.what)}: {line.measured}{limit}", style="yellow")
+        mark = "?" if line.holds is None else "X"
+        console.say(f"  {mark} {where}{console.of(line.what)}: {line.measured}{limit}", style="yellow")
     for finding in (result.money or ())[:MOST_FINDINGS]:
         console.say(f"    {finding}", style="red")
     good = result.verdict.exit_code == 0

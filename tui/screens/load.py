@@ -199,7 +199,8 @@ class LoadPane(Pane):
         self.result = result
         for line in result.verdict.told:
             where = f"{line.stage}: " if line.stage else ""
-            self.note(f"X {where}{line.what[self.language]}: {line.measured}  ({line.limit})", "yellow")
+            mark, limit = "?" if line.holds is None else "X", f"  ({line.limit})" if line.limit else ""
+            self.note(f"{mark} {where}{line.what[self.language]}: {line.measured}{limit}", "yellow")
         for finding in (result.money or ())[:MOST_FINDINGS]:
             self.note(finding, "red")
         style = {0: "bold green", 1: "bold red"}.get(result.verdict.exit_code, "bold yellow")
