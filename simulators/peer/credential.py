@@ -61,7 +61,7 @@ class CredentialPlatform:
         self._grace_s = 0.0 if options.temper == "hostile" else float(values["grace_s"])
         self._temper, self._journal, self._city = options.temper, journal, City()
         self._key = hashlib.sha256(f"credential platform {options.seed}".encode()).digest()
-        self._used: dict[str, int] = {}
+        self._used: dict[str, str] = {}
         self._decoded: Counter[str] = Counter()
         self._violations: list[str] = []
         for event in events:
@@ -124,7 +124,7 @@ class CredentialPlatform:
         resident = self._city.resident(shown.number)
         if resident is None:
             raise _Refused(500163)
-        self._fresh(shown, code, now)
+        self._fresh(shown, code, message.org_id, now)
         return self._holder(resident, shown, message.data.ec_qr_code, now, twist)
 
     def _wanted(self, message: DecodeRequest, twist: Twist) -> CredentialKind:
@@ -154,7 +154,7 @@ class CredentialPlatform:
             return stripped
         return text
 
-    def _fresh(self, shown: Shown, code: str, now: float) -> None:
+    def _fresh(self, shown: Shown, code: str, institution: str, now: float) -> None:
         if shown.minute == 0:
             if not self._static:
                 raise _Refused(500160)
@@ -164,9 +164,18 @@ class CredentialPlatform:
             raise _Refused(500160)
         token = hashlib.blake2s(code.encode(), key=self._key, digest_size=12).hexdigest()
         if token in self._used:
-            self._report("a code was sent twice: it is good for one time")
+            # Whoever had no answer asks again, and is refused; a code that shows up in another institution was copied.
+            if self._used[token] != institution:
+                self._report("a code of another institution's visitor: it is good for one time")
             raise _Refused(500161)
-        self._emit({"e": "used", "code": token, "kind": shown.kind.value, "minute": shown.minute})
+        used = {
+            "e": "used",
+            "code": token,
+            "kind": shown.kind.value,
+            "minute": shown.minute,
+            "institution": institution,
+        }
+        self._emit(used)
 
     def _holder(self, resident: Resident, shown: Shown, code: str, now: float, twist: Twist) -> Holder:
         insured = shown.kind is CredentialKind.E_CREDENTIAL
@@ -194,7 +203,7 @@ class CredentialPlatform:
     def _apply(self, event: Mapping[str, Any]) -> None:
         if event["e"] != "used":
             raise ValueError(f"no event {event['e']!r} of the credential peer")
-        self._used[event["code"]] = event["minute"]
+        self._used[event["code"]] = event["institution"]
         self._decoded[event["kind"]] += 1
 
     def _told(self, code: int) -> HttpReply:

@@ -22,6 +22,8 @@ from simulators.serve.peers import peer_kinds
 
 from .credential_bench import CALLS, KINDS, MINUTE, MORNING, TYPED, Bench
 
+OTHER = "H44190000002"
+
 
 class TestDecoding:
     @KINDS
@@ -50,6 +52,14 @@ class TestDecoding:
         assert bench.ask(code, CALLS[kind])["code"] == 500161
         bench.peer = bench.reborn()
         assert bench.ask(code, CALLS[kind])["code"] == 500161
+        assert bench.peer.violations() == [], "whoever had no answer asks again"
+
+    def test_a_code_that_shows_up_elsewhere_is_told(self) -> None:
+        bench = Bench()
+        code = bench.code()
+        bench.ask(code)
+        assert bench.ask(code, orgId=OTHER, data={"orgId": OTHER})["code"] == 500161
+        assert bench.peer.violations() == ["a code of another institution's visitor: it is good for one time"]
 
     @KINDS
     @pytest.mark.parametrize(
@@ -137,7 +147,7 @@ class TestDecoding:
         field = Bench(PeerOptions(temper="realistic"))
         assert field.ask(field.code() + "\r\n")["code"] == 0
         assert field.ask(field.code())["code"] == 500161
-        assert len(field.peer.violations()) == 2
+        assert field.peer.violations() == ["the code ends with what the scanner put there"]
 
     def test_twists(self) -> None:
         bench = Bench()
