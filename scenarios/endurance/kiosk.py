@@ -65,6 +65,8 @@ class EnduranceKiosk:
         self.visits = 0
         self.told: Counter[str] = Counter()
         self.claims: set[tuple[str, str]] = set()
+        self.presses: Counter[str] = Counter()
+        """How often the citizen pressed pay on each trade: by the last confirmation, or by the last key of their PIN."""
         self.complaints: list[str] = []
 
     async def __aenter__(self) -> EnduranceKiosk:
@@ -156,7 +158,6 @@ class EnduranceKiosk:
             "method": lambda: self._choose(event),
             "card": self._card,
             "code": self._show,
-            "confirm": lambda: "confirm",
             "result": lambda: "result done",
         }
         self._repeats[where] += 1
@@ -164,6 +165,9 @@ class EnduranceKiosk:
             self._type()
         elif self._repeats[where] > MOST_REPEATS and where not in ("idle", "menu"):
             self._program.say("cancel")
+        elif where == "confirm":
+            self.presses[self._trade_no] += 1
+            self._program.say("confirm")
         elif where in answers and (line := answers[where]()):
             self._program.say(line)
 
@@ -205,6 +209,7 @@ class EnduranceKiosk:
     def _type(self) -> None:
         assert self._resident is not None
         assert self._pad is not None
+        self.presses[self._trade_no] += 1
         try:
             self._pad.apply(Physical("type", argument=self._resident.bank_pin))
             self._pad.apply(Physical("press", argument="enter"))

@@ -264,7 +264,8 @@ async def run_endurance(
             for each in run.kiosks
             for trade_no, said in sorted(each.claims)
         ]
-        note = await money_note(run.database, controls, claims)
+        presses: Counter[str] = sum((each.presses for each in run.kiosks), Counter())
+        note = {**await money_note(run.database, controls, claims), "presses": dict(presses)}
         for each in run.servers.values():
             each.stopping = True
     run.tell("done")
