@@ -55,6 +55,8 @@ __all__ = ["Limits", "PlatformClient"]
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 PIN_KEYS = "/v1/terminals/pin-key"
+SHORTEST_TRY_S = 0.005
+"""With less time than that nothing is tried: its silence would say nothing, and hide what an earlier try has found out."""
 MOST_MENDED = 3
 """So often may a call mend what the platform says of its session, clock or nonce."""
 
@@ -249,7 +251,7 @@ class PlatformClient:
         tries = unanswered = 0
         mended = 0
         why = ""
-        while (left_s := until - self._clock.now()) > 0:
+        while (left_s := until - self._clock.now()) > SHORTEST_TRY_S:
             tries += 1
             try:
                 session = await self._sessions.current(left_s) if authenticated else None
