@@ -46,7 +46,8 @@ class Gate:
 
     def __init__(self, app: ASGIApp, limits: Limits, metrics: Metrics, entropy: Callable[[int], bytes]) -> None:
         self._app, self._limits, self._metrics = app, limits, metrics
-        self._prefix, self._count = entropy(4).hex(), 0
+        # It begins with a letter: digits alone look like a number of somebody, which no log line shows.
+        self._prefix, self._count = f"r{entropy(4).hex()}", 0
         self.serving = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -241,6 +241,15 @@ async def test_what_breaks_inside_is_a_problem_too(bench: Bench, error: Exceptio
         assert "test_http_face.py" in logged
 
 
+async def test_a_request_id_of_digits_alone_is_in_the_log_too(bench: Bench) -> None:
+    stream = io.StringIO()
+    configure_logs(bench.clock, "debug", stream)
+    bench.services.entropy = lambda count: b"\x54" * count
+    reply = await exchange(build_app(bench.services), HttpRequest("GET", "/v1/nothing"))
+    assert reply.json["request_id"] == "r5454545400000001"
+    assert "r5454545400000001" in stream.getvalue()
+
+
 async def test_no_secret_and_nothing_personal_is_logged(bench: Bench) -> None:
     """A whole morning at the most talkative level: passwords, codes, tokens and keys are in no line."""
     stream = io.StringIO()
