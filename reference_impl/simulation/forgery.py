@@ -27,7 +27,7 @@ def forged(peer: str, address: str, reply: Any) -> Any:
     """*reply* of *peer* to a message of *address* with its meaning turned round. What cannot be turned is given unchanged."""
     try:
         return _frame(reply) if peer == "bank" else _http(address, reply)
-    except WireError:
+    except (WireError, ValueError):  # it was broken on its way already
         return reply
 
 

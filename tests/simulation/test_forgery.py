@@ -60,3 +60,9 @@ def test_a_reply_of_unionpay_is_turned_and_no_more_signed() -> None:
 
 def test_what_cannot_be_read_cannot_be_forged() -> None:
     assert forged("bank", "0200/000000", b"\x00\x01") == b"\x00\x01"
+
+
+@pytest.mark.parametrize("address", [wechat.MICROPAY, alipay.PAY, unionpay.PAY])
+def test_what_was_broken_on_its_way_is_given_as_it_is(address: str) -> None:
+    broken = HttpReply(200, {}, b'{"alipay_trade_pay_resp\xff{')
+    assert forged("qr", address, broken) == broken
