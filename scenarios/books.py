@@ -47,12 +47,13 @@ async def money_note(
     database: str,
     controls: Mapping[str, str],
     claims: Sequence[Mapping[str, str]],
+    presses: Mapping[str, int] | None = None,
     *,
     listened: bool = True,
 ) -> dict[str, Any]:
     """The note of ``conformance.oracles.money_facts.MoneyFacts``. *controls*: the control face on which each peer is found;
-    *claims*: what terminals told their citizens, where they were *listened* to; how often these pressed, nobody has counted. Raises
-    :class:`BooksUnreadable`."""
+    *claims*: what terminals told their citizens, where they were *listened* to; *presses*: how often these pressed pay on each trade,
+    where somebody has counted. Raises :class:`BooksUnreadable`."""
     note = await _rows(database, _ROWS)
     note["alarms"] = [each["code"] for each in note["alarms"]]
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=LIMIT_S)) as session:
@@ -72,7 +73,7 @@ async def money_note(
         *({"peer": "his", "what": f"bills of {number}", "trade_no": number} for number in his["locked_trades"]),
         *(_visit(each) for each in insurance["open_visits"]),
     ]
-    return {**note, "claims": [dict(each) for each in claims], "presses": None, "listened": listened}
+    return {**note, "claims": [dict(each) for each in claims], "presses": presses, "listened": listened}
 
 
 async def _rows(database: str, questions: Mapping[str, str]) -> dict[str, Any]:

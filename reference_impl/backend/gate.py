@@ -136,9 +136,8 @@ class Gate:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.served(method, template, status, seconds)
         failed = status >= 500
-        if template not in _QUIET and (
-            failed or _PLAIN.isEnabledFor(logging.DEBUG)
-        ):  # asked first: nearly all lines are dropped
+        wanted = failed or _PLAIN.isEnabledFor(logging.DEBUG)  # asked first: nearly all lines are dropped
+        if wanted and template not in _QUIET:
             level = _LOG.warning if failed else _LOG.debug
             level("request", method=method, route=template, status=status, duration_ms=round(seconds * 1000, 2))
 

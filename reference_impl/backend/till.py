@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from protocols.clock import Clock
 from reference_impl.backend.banking.batch import batch_items
@@ -73,21 +72,23 @@ async def till_of(
         )
         rules = Rules(Policy(settings.policy.citizen_s, settings.policy.undo_tries, settings.policy.undo_pause_s))
         business = open_business(links, means, rules)
-        # Before any terminal is let in: what the last process left comes first, at the bank's terminals above all.
-        await business.engine.recover()
         notify = notify_of(credentials) if peers.notify is not None else None
         batches = DailyBatches(
             lambda: business.bank.terminals, business.bank.settle, clock, settings.policy.batch_minute
         )
-        closing = asyncio.create_task(batches.keep(), name="batches")
-        postman = None
-        if notify is not None:
-            client = NotifyClient(notify, http, clock)
-            postman = asyncio.create_task(Postman(store, client, contacts, clock).keep(), name="postman")
+        tasks: list[asyncio.Task[None]] = []
         try:
+            # Before any terminal is let in: what the last process left comes first, at the bank's terminals above all.
+            await business.engine.recover()
+            closing = asyncio.create_task(batches.keep(), name="batches")
+            tasks.append(closing)
+            postman = None
+            if notify is not None:
+                client = NotifyClient(notify, http, clock)
+                postman = asyncio.create_task(Postman(store, client, contacts, clock).keep(), name="postman")
+                tasks.append(postman)
             yield Till(business, credentials, http, contacts, closing, postman)
         finally:
-            tasks: list[asyncio.Task[Any]] = [closing, *([] if postman is None else [postman])]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

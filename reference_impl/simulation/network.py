@@ -141,8 +141,8 @@ class Network:
         return answer
 
     def backend_began(self) -> None:
-        """A new process remembers no reply, and the insurance envelope carries nothing of the request that it answers: a stale reply
-        from before its start is a genuine answer to whatever it asks. No client sees through that one, so it is not sent."""
+        """A new process remembers no reply, and the insurance envelope carries nothing of the request that it answers but times of
+        another's clock: a stale reply from before its start is a genuine answer to whatever it asks. It is not sent."""
         self._told = {key: told for key, told in self._told.items() if key[0] != "insurance"}
 
     async def _fetch(self, target: SimulatedPeer, request: HttpRequest) -> HttpReply:

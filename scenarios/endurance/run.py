@@ -265,7 +265,7 @@ async def run_endurance(
             for trade_no, said in sorted(each.claims)
         ]
         presses: Counter[str] = sum((each.presses for each in run.kiosks), Counter())
-        note = {**await money_note(run.database, controls, claims), "presses": dict(presses)}
+        note = await money_note(run.database, controls, claims, presses)
         for each in run.servers.values():
             each.stopping = True
     run.tell("done")

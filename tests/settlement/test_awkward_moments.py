@@ -173,6 +173,55 @@ def test_an_undo_in_vain_is_tried_ever_more_seldom_and_told_once(world: World) -
     run_virtual(main())
 
 
+def test_refused_and_reversed_undos_are_counted_together(world: World) -> None:
+    """Twice not answered and reversed, then refused: the third of them is told, whatever it was."""
+
+    class Wavering(DictionaryChannel):
+        codes = ["91", "91", "57", "91"]
+
+        async def perform(self, trade: Trade, attempt: Attempt, secrets: Secrets) -> Outcome:
+            await asyncio.sleep(0.05)
+            if attempt.op.startswith("undo") and self.codes:
+                return Outcome(Heard.REFUSED, self.codes.pop(0))
+            return Outcome(Heard.DONE, "00")
+
+    async def main() -> None:
+        world.far.script["commit"] = [REFUSED]
+        engine = world.engine()
+        bank = Wavering("bank", world.far, world.connection)
+        bank.rules = BankRules()  # type: ignore[assignment]
+        engine.channels["bank"] = bank  # type: ignore[index]
+        trade_no = await pressed(engine, world, insured=False)
+        found = await reached(engine, trade_no, TradeState.CLOSED)
+        undone = [each.state for each in found.attempts if each.original and each.channel == "bank"]
+        assert undone == ["reversed", "reversed", "fail", "reversed", "success"]
+        codes = [code for (code,) in world.connection.execute("SELECT code FROM alarms ORDER BY code").fetchall()]
+        assert codes == ["bank-refuses-terminal", "undo-in-vain"]
+        assert world.balance() == {}
+
+    run_virtual(main())
+
+
+def test_a_refund_that_is_asked_for_again_does_not_wait_for_the_last_refusal(world: World) -> None:
+    async def main() -> None:
+        world.far.script["undo-commit"] = [REFUSED] * 6
+        engine = world.engine()
+        trade_no = await pressed(engine, world)
+        await reached(engine, trade_no, TradeState.PAID)
+        for _ in range(6):
+            await engine.refund(trade_no, "citizen")
+            await asyncio.sleep(1)
+            found = await engine.find(trade_no)
+            assert found is not None
+            assert (found.state, found.reason) == (TradeState.PAID, "refund-refused")
+        await engine.refund(trade_no, "citizen")
+        await asyncio.sleep(1)
+        await reached(engine, trade_no, TradeState.REFUNDED)
+        assert world.connection.execute("SELECT COUNT(*) FROM alarms").fetchone() == (0,)
+
+    run_virtual(main())
+
+
 def test_a_press_that_waits_for_its_terminal_is_not_done_when_the_citizen_has_gone(world: World) -> None:
     async def main() -> None:
         engine = world.engine()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable, Collection
 
+import structlog
 from sqlalchemy import select
 
 from reference_impl.backend.channels.notify_client import Recipient
@@ -17,6 +17,7 @@ from reference_impl.backend.storage.writes import Write
 __all__ = ["Contacts"]
 
 KIND = "patient"
+_LOG = structlog.get_logger("backend.notices")
 
 
 class Contacts:
@@ -34,15 +35,17 @@ class Contacts:
         await self._store.commit([Write(CONTACTS, (name, self._vault.seal(plain, name), version))])
 
     async def of(self, patient_ids: Collection[str]) -> dict[str, Recipient]:
-        """By patient; who has left neither phone nor openid, or whose row was tampered with, is not there."""
+        """By patient; who has left neither phone nor openid, or whose row was tampered with (the log says so), is not there."""
         names = {self._token(KIND, each): each for each in patient_ids}
         question = select(CONTACTS.c.patient, CONTACTS.c.sealed).where(CONTACTS.c.patient.in_(list(names)))
         async with self._store.engine.connect() as connection:
             rows = (await connection.execute(question)).all()
         found: dict[str, Recipient] = {}
         for row in rows:
-            with contextlib.suppress(KeysError):
+            try:
                 found[names[row.patient]] = Recipient(**json.loads(self._vault.open(row.sealed, row.patient)))
+            except KeysError:
+                _LOG.warning("contact unreadable", contact=row.patient)
         return found
 
     async def _row(self, name: str) -> tuple[bytes, int] | None:

@@ -24,7 +24,6 @@ class Case:
         self.trade = trade
         self.shown: Trade | None = trade if stored else None
         self.secrets = Secrets()
-        self.queued = False
         self.task: asyncio.Task[None] | None = None
         self._written: Trade | None = trade if stored else None
         self._more: list[Write] = []

@@ -274,19 +274,17 @@ class Engine:
 
     async def _begin(self, case: Case, step: Begin, now: float) -> None:
         channel = self.channels[step.channel]
-        if case.queued and step.act is Act.DO and now >= case.trade.deadline:
+        if case in self._queueing and step.act is Act.DO and now >= case.trade.deadline:
             # Whoever pressed has gone home: what they agreed to then is not done hours later.
-            case.queued = False
             case.trade = self.rules.turn(case.trade, Turn(Goal.CANCEL, "terminal-engaged"), now)
             case.secrets = Secrets()
             return
-        case.queued = channel.engaged(case.trade)
-        if case.queued:
+        if channel.engaged(case.trade):
             self._queueing.add(case)
             await self._flush(case)
             await case.sleep(QUEUE_LOOK_S)
-            self._queueing.discard(case)
             return
+        self._queueing.discard(case)
         try:
             attempt = self._new_attempt(case, step, channel, now)
         except ValueError:
@@ -338,8 +336,7 @@ class Engine:
         if not by_person:
             case.trade = self.rules.doubted(case.trade, attempt.attempt_id)
         changed = case.trade.attempt(attempt.attempt_id)
-        alarm = ruling.alarm or self.rules.alarm_of(case.trade, changed)
-        if alarm:
+        for alarm in self.rules.alarms_of(case.trade, changed, ruling.alarm):
             case.add([alarm_write(case.trade, changed, alarm, now)])
         if changed.open:
             return
@@ -353,6 +350,7 @@ class Engine:
 
     async def _finish(self, case: Case, state: TradeState, now: float) -> bool:
         """True when the trade has ended; False when a command came in while that was written."""
+        self._queueing.discard(case)
         before = case.trade
         again = state is TradeState.PAID and before.closed_at > 0  # a refund that was refused: it was paid long before
         case.trade = replace(before, state=state, closed_at=before.closed_at if again else now)

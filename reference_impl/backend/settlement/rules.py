@@ -69,6 +69,9 @@ class Refusal(ValueError):
 MOST_PAUSE_S = 3600.0
 """Between two tries to take money back, however often it was in vain: nobody stops trying."""
 
+_IN_VAIN = frozenset({AttemptState.FAIL, AttemptState.REVERSED})
+"""How an undo ends that leaves everything as it was: refused, or not answered and then reversed."""
+
 _UNDER_WAY = {Goal.PAY: TradeState.PAYING, Goal.CANCEL: TradeState.CANCELLING, Goal.REFUND: TradeState.REFUNDING}
 
 
@@ -193,8 +196,8 @@ class Rules:
         return Finish(TradeState.REFUNDED if trade.goal is Goal.REFUND else TradeState.CLOSED)
 
     def _undo_due(self, trade: Trade, done: Attempt) -> float:
-        """When *done* may be taken back, after those times that this was in vain."""
-        vain = self._undone_in_vain(trade, done.attempt_id)
+        """When *done* may be taken back, after those times that this was in vain since somebody last asked for it."""
+        vain = [each for each in self._undone_in_vain(trade, done.attempt_id) if each.created_at >= trade.goal_since]
         if not vain:
             return 0.0
         pause_s = self.policy.undo_pause_s * 2.0 ** min(len(vain) - 1, 20)
@@ -256,29 +259,33 @@ class Rules:
         """*trade* after its attempt has ended, by the word of its peer alone: an undo that is refused again and again, other than a
         refund that the HIS does not grant, is for a person."""
         changed = trade.attempt(attempt_id)
-        if changed.state is not AttemptState.FAIL or changed.act is Act.DO:
-            return trade
-        if changed.leg is Leg.COMMIT and trade.goal is Goal.REFUND:
+        if changed.state is not AttemptState.FAIL or not self._must_be_undone(trade, changed):
             return trade
         refused = [each for each in self._undone_in_vain(trade, changed.original) if each.state is AttemptState.FAIL]
         if len(refused) < self.policy.undo_tries:
             return trade
         return self._with(trade, replace(changed, state=AttemptState.MANUAL))
 
-    def alarm_of(self, trade: Trade, changed: Attempt) -> str:
-        """What an operator must know of *changed* beyond what its channel says; once a trade."""
+    def alarms_of(self, trade: Trade, changed: Attempt, told: str) -> list[str]:
+        """What an operator must know of *changed*: what its channel has *told*, and once for what is taken back that this is in
+        vain."""
         if changed.state is AttemptState.MANUAL:
-            return "undo-refused"
-        if changed.act is Act.UNDO and changed.state is AttemptState.REVERSED:
+            return [told or "undo-refused"]
+        codes = [told] if told else []
+        if changed.state in _IN_VAIN and self._must_be_undone(trade, changed):
             in_vain = len(self._undone_in_vain(trade, changed.original))
-            return "undo-in-vain" if in_vain == self.policy.undo_tries else ""
-        return ""
+            codes += ["undo-in-vain"] if in_vain == self.policy.undo_tries else []
+        return codes
+
+    @staticmethod
+    def _must_be_undone(trade: Trade, changed: Attempt) -> bool:
+        """An undo that must succeed in the end; the HIS may well refuse a refund."""
+        return changed.act is Act.UNDO and not (changed.leg is Leg.COMMIT and trade.goal is Goal.REFUND)
 
     @staticmethod
     def _undone_in_vain(trade: Trade, original: str) -> list[Attempt]:
-        """The attempts to take *original* back that left it standing: refused, or not answered and then reversed."""
-        vain = (AttemptState.FAIL, AttemptState.REVERSED)
-        return [each for each in trade.attempts if each.original == original and each.state in vain]
+        """The attempts to take *original* back that left it standing."""
+        return [each for each in trade.attempts if each.original == original and each.state in _IN_VAIN]
 
     def resumed(self, trade: Trade) -> Trade:
         """*trade* on its way again, after a person has decided."""
